@@ -1,1 +1,2 @@
-__version__ = "0.1.0"
+"Differentiable X-ray rendering and 2D/3D registration."
+__version__ = "0.7.0"

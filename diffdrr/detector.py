@@ -36,15 +36,19 @@ def pixel_grid(
     v, u = torch.meshgrid(row, -column if reverse_x_axis else column, indexing="ij")
     return torch.stack([u, v, torch.ones_like(u)], dim=-1).reshape(-1, 3)
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #12cfc3b4
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #1de0d419
 def _numbers(**values) -> list[Tensor]:
     "The values as tensors of one dtype, device and length B; floats take theirs from the tensors."
     tensors = [v for v in values.values() if isinstance(v, Tensor) and v.is_floating_point()]
     like = tensors[0] if tensors else torch.empty(0)
-    values = {k: torch.as_tensor(v, dtype=like.dtype, device=like.device).reshape(-1) for k, v in values.items()}
+    for k, v in values.items():
+        try: values[k] = torch.as_tensor(v, dtype=like.dtype, device=like.device).reshape(-1)
+        except (TypeError, ValueError, RuntimeError):
+            raise InputError(f"{k} must be a number or a tensor of numbers", describe(v)) from None
     sizes = {k: len(v) for k, v in values.items()}
     if len(set(sizes.values()) - {1}) > 1:
-        raise InputError("intrinsics of a batch must have the same length", ", ".join(f"{n} of {k}" for k, n in sizes.items()), "Pass floats or (B,) tensors")
+        raise InputError("intrinsics of a batch must have the same length", ", ".join(f"{n} of {k}" for k, n in sizes.items()),
+                         "Pass floats or (B,) tensors")
     return list(torch.broadcast_tensors(*values.values()))
 
 
@@ -61,7 +65,7 @@ def make_calibration(
     rows = [delx, zero, zero, x0, zero, dely, zero, y0, zero, zero, sdd, zero, zero, zero, zero, one]
     return _check_calibration(torch.stack(rows, dim=-1).reshape(-1, 4, 4))
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #fcee0f62
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #7c3ba9d7
 def _check_calibration(calibration) -> Tensor:
     "A calibration as a (B, 4, 4) tensor, or an error that says what is wrong with it."
     m = getattr(calibration, "matrix", calibration)
@@ -69,7 +73,8 @@ def _check_calibration(calibration) -> Tensor:
     check_shape("calibration", m, "B 4 4", "See make_calibration")
     if not is_concrete(m): return m
     v = check_finite("calibration", m.detach()).cpu()
-    if (v[:, 3] != torch.tensor([0, 0, 0, 1], dtype=v.dtype)).any(): raise InputError("the last row of a calibration must be 0, 0, 0, 1", v[:, 3].tolist())
+    if (v[:, 3] != torch.tensor([0, 0, 0, 1], dtype=v.dtype)).any():
+        raise InputError("the last row of a calibration must be 0, 0, 0, 1", v[:, 3].tolist())
     distance = v[:, 2, 2] + v[:, 2, 3]
     if (distance <= 0).any(): raise InputError("the detector must be in front of the source, at z = sdd > 0", f"z = {distance.min():g} mm")
     if (v[:, 0, 0] * v[:, 1, 1] - v[:, 0, 1] * v[:, 1, 0] == 0).any() or (v[:, [0, 1], [0, 1]] < 0).any():
@@ -155,7 +160,7 @@ def calibration(self: Detector) -> AffineTransform:
 def extra_repr(self: Detector) -> str:
     return ", ".join(f"{k}={getattr(self, k)!r}" for k in "sdd height width delx dely x0 y0 reverse_x_axis beam".split())
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #51419297
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #18e5af8f
 @patch
 def forward(self: Detector,
     extrinsic: RigidTransform,  # poses of the C-arm, B or 1, camera to world before `reorient`
@@ -178,13 +183,14 @@ def _one_batch(**sizes: int) -> None:
 def _placed(self: Detector, extrinsic, calibration) -> tuple[RigidTransform, Tensor]:
     "Camera-to-world poses and calibrations (B, 4, 4), checked against each other."
     if isinstance(extrinsic, Tensor): extrinsic = RigidTransform(extrinsic)
-    if not isinstance(extrinsic, AffineTransform): raise InputError("extrinsic must be a RigidTransform", describe(extrinsic), "See diffdrr.pose.convert")
+    if not isinstance(extrinsic, AffineTransform):
+        raise InputError("extrinsic must be a RigidTransform", describe(extrinsic), "See diffdrr.pose.convert")
     calibration = self._calibration.unsqueeze(0) if calibration is None else _check_calibration(calibration)
     check_alike(detector=self.target, extrinsic=extrinsic.matrix, calibration=calibration)
     _one_batch(extrinsic=len(extrinsic), calibration=len(calibration))
     return self.reorient.compose(extrinsic), calibration
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #71e5c4b6
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #e601606e
 @patch
 def resample_(self: Detector,
     n_subsample: int | None = None,  # how many pixels; as many as before unless given
@@ -193,7 +199,8 @@ def resample_(self: Detector,
 ) -> list[int]:  # the pixels drawn, as places in row order
     "Draw a new random subset of the pixels (in place)."
     count, N = self.n_subsample if n_subsample is None else n_subsample, self.height * self.width
-    if count is None: raise InputError("n_subsample must be given for a detector that traces all pixels", "None", "Pass resample_(n_subsample)")
+    if count is None:
+        raise InputError("n_subsample must be given for a detector that traces all pixels", "None", "Pass resample_(n_subsample)")
     count = check_positive("n_subsample", count, whole=True)
     if count > N: raise InputError(f"n_subsample must be at most {N}, the number of pixels", count)
     sample = torch.randperm(N, generator=generator)[:count]
@@ -216,11 +223,12 @@ def intrinsic(self: Detector) -> Tensor:
     "The 3x3 intrinsic matrix, pixels."
     return make_intrinsic_matrix(self)
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #2accf9e9
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #7d9777bd
 def _intrinsic(K) -> Tensor:
     "A finite 3x3 matrix in double precision with a 1 in its corner."
     K = _matrix("the intrinsic matrix", K, (3, 3))
-    if K[2, 2] == 0 or K[2, :2].any() or K[1, 0] != 0: raise InputError("the intrinsic matrix must be upper triangular", describe(K.tolist()))
+    if K[2, 2] == 0 or K[2, :2].any() or K[1, 0] != 0:
+        raise InputError("the intrinsic matrix must be upper triangular", describe(K.tolist()))
     if (K.diagonal() == 0).any(): raise InputError("focal lengths must not be zero", K.diagonal().tolist())
     return K / K[2, 2]
 
@@ -231,7 +239,7 @@ def _matrix(name: str, x, *shapes: tuple[int, ...]) -> Tensor:
     if tuple(x.shape) not in shapes: raise InputError(f"{name} must have shape {' or '.join(map(str, shapes))}", describe(x))
     return check_finite(name, x)
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #4f8340b5
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #de9112a8
 def get_focal_length(
     intrinsic: Tensor,  # (3, 3) intrinsic matrix, pixels
     delx: float,  # width of a pixel, mm
@@ -240,7 +248,8 @@ def get_focal_length(
     "The focal length in mm: the mean of what the two axes say."
     K, delx, dely = _intrinsic(intrinsic), check_positive("delx", delx), check_positive("dely", dely)
     fx, fy = abs(K[0, 0].item()) * delx, abs(K[1, 1].item()) * dely
-    if abs(fx - fy) > 0.01 * max(fx, fy): warnings.warn(f"the focal length is {fx:g} mm along x but {fy:g} mm along y: is this the pixel size of this matrix?")
+    if abs(fx - fy) > 0.01 * max(fx, fy):
+        warnings.warn(f"the focal length is {fx:g} mm along x but {fy:g} mm along y: is this the pixel size of this matrix?")
     return (fx + fy) / 2
 
 # %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #afa1dcb3
@@ -408,8 +417,9 @@ def project(self: CameraGeometry,
     return project(points, self.pose, self.calibration, self.height, self.width,
                    reverse_x_axis=self.reverse_x_axis, beam=self.beam, return_depth=return_depth)
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #66e4e49c
-def _view(cls, source: Tensor, u: Tensor, v: Tensor, forward: Tensor, cx: float, cy: float, height, width, delx, dely, sdd, **beam) -> CameraGeometry:
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #ffb0d443
+def _view(cls, source: Tensor, u: Tensor, v: Tensor, forward: Tensor, cx: float, cy: float,
+          height: int, width: int, delx: float, dely: float, sdd: float, **beam) -> CameraGeometry:
     "A view from the source, the directions of columns, rows and principal ray (world), and the principal point (pixels)."
     z = forward / forward.norm()
     y = z * (v @ z) - v
@@ -420,17 +430,20 @@ def _view(cls, source: Tensor, u: Tensor, v: Tensor, forward: Tensor, cx: float,
     x0 = (cx - width / 2) * delx * (1 if reverse else -1)
     return cls(pose, sdd, height, width, delx, dely, x0, (cy - height / 2) * dely, reverse, **beam)
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #80e1602f
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #07c47364
 def _check_skew(skew: float, fy: float, height: int, tolerance: float) -> None:
     "Refuse skew that moves the upper edge of the picture against its middle by more than `tolerance` pixels."
     shift = abs(skew / fy) * check_positive("height", height, whole=True) / 2
     if shift > tolerance:
-        raise InputError(f"columns and rows must be at right angles, to {tolerance} pixels at the edge", f"a skew that moves the edge by {shift:.3g} pixels",
+        raise InputError(f"columns and rows must be at right angles, to {tolerance} pixels at the edge",
+                         f"a skew that moves the edge by {shift:.3g} pixels",
                          "Resample the picture, or pass skew_tolerance to leave the skew out")
 
 def _side(depth: float, visible) -> float:
     "+1 if the visible point is on the side of positive depth, -1 if on the other."
-    if depth == 0: raise InputError("a visible point must be in front of the source", f"{visible}, in its plane", "Pass visible=(x, y, z), a world point in the picture")
+    if depth == 0:
+        raise InputError("a visible point must be in front of the source", f"{visible}, in its plane",
+                         "Pass visible=(x, y, z), a world point in the picture")
     return math.copysign(1.0, depth)
 
 # %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #989e1be4
@@ -478,7 +491,7 @@ def to_intrinsics(self: CameraGeometry,
     flip = torch.tensor([s, -1, -s, 1], dtype=torch.float64)
     return PinholeMatrices(K, flip[:, None] * self.pose.inverse().matrix[0])
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #aa8c8f88
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #752ccede
 @patch(cls_method=True)
 def from_projection_matrix(cls: CameraGeometry,
     P: Tensor,  # (3,4) projection matrix, world mm to pixels; scale and sign do not matter
@@ -493,14 +506,17 @@ def from_projection_matrix(cls: CameraGeometry,
     "A view from a 3x4 projection matrix."
     P, delx = _matrix("the projection matrix", P, (3, 4)), check_positive("delx", delx)
     rows = P[:, :3] / P[:, :3].norm(dim=1, keepdim=True)
-    if not torch.linalg.det(rows).abs() > 1e-9: raise InputError("a projection matrix must have an invertible 3x3 part", describe(P.tolist()), "A parallel beam is built with from_vectors")
+    if not torch.linalg.det(rows).abs() > 1e-9:
+        raise InputError("a projection matrix must have an invertible 3x3 part", describe(P.tolist()),
+                         "A parallel beam is built with from_vectors")
     X = P.new_zeros(3) if visible is None else _matrix("visible", visible, (3,))
     h = P[:, :3] @ X + P[:, 3]
     P = P * (_side(h[2].item(), X.tolist()) / P[2, :3].norm())
     M, forward = P[:, :3], P[2, :3]
     column, row = (h[:2] / h[2] + 0.5 - first_pixel).tolist()
     if visible is None and not (0 <= column <= width and 0 <= row <= height):
-        raise InputError("the world origin must be in the picture to tell front from back", f"column {column:.1f}, row {row:.1f}", "Pass visible=(x, y, z)")
+        raise InputError("the world origin must be in the picture to tell front from back", f"column {column:.1f}, row {row:.1f}",
+                         "Pass visible=(x, y, z)")
     cx, cy = M[0] @ forward, M[1] @ forward
     v = M[1] - cy * forward
     skew, fy = M[0] @ v / v.norm(), v.norm().item()
@@ -527,7 +543,7 @@ def _check_right_angle(a: Tensor, b: Tensor, what: str) -> None:
     cosine = (a @ b / (a.norm() * b.norm())).abs().item()
     if not cosine <= RIGHT_ANGLE: raise InputError(f"{what} must be at right angles", f"{a.tolist()} and {b.tolist()}, cosine {cosine:.2g}")
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #a2153651
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #4748bf57
 @patch(cls_method=True)
 def from_vectors(cls: CameraGeometry,
     source,  # (3,) focal spot, mm, world; for a parallel beam the direction of the rays
@@ -554,7 +570,8 @@ def from_vectors(cls: CameraGeometry,
     elif sdd is not None: raise InputError("sdd follows from the vectors of a cone beam", sdd, "Leave it out")
     way = center - source
     distance = (way @ normal).item()
-    if abs(distance) <= 1e-9 * way.norm().item(): raise InputError("the source must not lie in the plane of the panel", f"{source.tolist()}")
+    if abs(distance) <= 1e-9 * way.norm().item():
+        raise InputError("the source must not lie in the plane of the panel", f"{source.tolist()}")
     forward = normal * math.copysign(1.0, distance)
     cx, cy = width / 2 - (way @ u).item() / delx**2, height / 2 - (way @ v).item() / dely**2
     return _view(cls, source, u, v, forward, cx, cy, height, width, delx, dely, abs(distance), beam=beam)

@@ -106,7 +106,7 @@ def window_moments(
     zero = torch.zeros_like(x1)
     return _slide(_slide(Moments(x1, x2, zero, zero, zero), size, -2), size, -1)
 
-# %% ../../../work/main/nbs/diffdrr/12_metrics.ipynb #e71b1eba
+# %% ../../../work/main/nbs/diffdrr/12_metrics.ipynb #f95c654e
 DRR_VARIANCE = 16.0**2  # variance of a chest DRR, (mm of unit density)²: the scale for which the published eps was chosen
 
 
@@ -116,7 +116,8 @@ def _check_patch(patch_size, eps, shape=None):
     check_positive("patch_size", patch_size, whole=True)
     if patch_size < 2: raise InputError("patch_size must be at least 2 pixels", patch_size, "A single pixel has no variance")
     if shape is not None and patch_size > min(shape[-2:]):
-        raise InputError("patch_size must not exceed the picture", f"{patch_size} for {shape[-2]} × {shape[-1]} pixels", "Choose a smaller patch, or None for the whole picture")
+        raise InputError("patch_size must not exceed the picture", f"{patch_size} for {shape[-2]} × {shape[-1]} pixels",
+                         "Choose a smaller patch, or None for the whole picture")
 
 # %% ../../../work/main/nbs/diffdrr/12_metrics.ipynb #beaef242
 def ncc_map(
@@ -328,14 +329,16 @@ class MutualInformation(torch.nn.Module):
     ) -> Float[Tensor, "B"]:  # 0: independent; 1 (normalised): the same
         return mutual_information(x1, x2, self.sigma, self.num_bins, self.epsilon, self.normalize)
 
-# %% ../../../work/main/nbs/diffdrr/12_metrics.ipynb #47d2c1a9
+# %% ../../../work/main/nbs/diffdrr/12_metrics.ipynb #140576be
 def _pair(pose_1, pose_2):
     "Refuse what is not two poses of one batch size (or one of them single)."
     for name, pose in dict(pose_1=pose_1, pose_2=pose_2).items():
-        if not isinstance(pose, RigidTransform): raise InputError(f"{name} must be a RigidTransform", describe(pose), "Make one with diffdrr.pose.convert")
+        if not isinstance(pose, RigidTransform):
+            raise InputError(f"{name} must be a RigidTransform", describe(pose), "Make one with diffdrr.pose.convert")
     check_alike(pose_1=pose_1.matrix, pose_2=pose_2.matrix)
     if len(pose_1) != len(pose_2) and 1 not in (len(pose_1), len(pose_2)):
-        raise InputError("pose_1 and pose_2 must have the same batch size, or one of them a batch of 1", f"{len(pose_1)} and {len(pose_2)}")
+        raise InputError("pose_1 and pose_2 must have the same batch size, or one of them a batch of 1",
+                         f"{len(pose_1)} and {len(pose_2)}", "Repeat one of them, or pass poses in matching pairs")
 
 
 def log_geodesic(
