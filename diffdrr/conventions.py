@@ -24,7 +24,7 @@ Volume = Float[Tensor, "X Y Z"]  # voxel values in the order of the stored array
 CM = 10.0  # mm in a centimetre: attenuation tables are in 1/cm
 DEGREE = torch.pi / 180  # radians in a degree
 
-# %% ../../../work/main/nbs/diffdrr/00_conventions.ipynb #2c23e29e
+# %% ../../../work/main/nbs/diffdrr/00_conventions.ipynb #e7f2d16f
 class InputError(ValueError):
     "An argument that cannot be right: what was asked, what arrived, what to do."
 
@@ -35,7 +35,8 @@ class InputError(ValueError):
     ):
         text = asked.rstrip(".")
         if arrived is not None: text += f", but got {arrived}"
-        super().__init__(f"{text}. {fix.rstrip('.')}." if fix else f"{text}.")
+        if fix and fix[-1] not in ".?!": fix += "."
+        super().__init__(f"{text}. {fix}" if fix else f"{text}.")
 
 # %% ../../../work/main/nbs/diffdrr/00_conventions.ipynb #6fccb66f
 def describe(x) -> str:  # a short description of any argument, for an error message
@@ -46,13 +47,13 @@ def describe(x) -> str:  # a short description of any argument, for an error mes
     text = repr(x)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
-# %% ../../../work/main/nbs/diffdrr/00_conventions.ipynb #1a5fca35
+# %% ../../../work/main/nbs/diffdrr/00_conventions.ipynb #64a3a113
 def check_choice(name: str, value, options) -> str:  # the value, if it is one of the options
     "Refuse a word that is not among `options`."
     options = list(options)
     if value in options: return value
     near = get_close_matches(str(value), [str(o) for o in options], n=1, cutoff=0.6)
-    raise InputError(f"{name} must be one of {', '.join(map(repr, options))}", describe(value), f"Did you mean {near[0]!r}" if near else None)
+    raise InputError(f"{name} must be one of {', '.join(map(repr, options))}", describe(value), f"Did you mean {near[0]!r}?" if near else None)
 
 # %% ../../../work/main/nbs/diffdrr/00_conventions.ipynb #b9f0b20c
 def check_positive(name: str, value, whole: bool = False, zero: bool = False):

@@ -164,14 +164,14 @@ def _from_array(name: str, array, affine) -> tuple[Tensor, np.ndarray]:
     if x.ndim not in (3, 4): raise InputError(f"{name} must have shape (X, Y, Z) or (1, X, Y, Z)", describe(x))
     return (x[None] if x.ndim == 3 else x), check_affine(affine)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #fc04677a
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #44139f0a
 def _from_file(name: str, path, kind) -> Image:
     "A torchio image from a path, loaded; any failure of the readers becomes one sentence."
     path = Path(path).expanduser()
     if not path.exists():
         near = get_close_matches(path.name, [p.name for p in path.parent.glob("*")], n=1) if path.parent.is_dir() else None
         raise MissingFileError(f"{name} must be an existing file or DICOM folder", f"{str(path)!r}",
-            f"Did you mean {near[0]!r}" if near else "Check the path")
+            f"Did you mean {near[0]!r}?" if near else "Check the path")
     if path.is_file() and not path.stat().st_size: raise InputError(f"{name} must be an image file", f"the empty file {str(path)!r}")
     with _quiet_itk(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchio tells at length when it goes from SimpleITK to NiBabel
@@ -286,7 +286,7 @@ def _name_table(structures) -> dict[str, list[int]]:
         for name, i in zip(structures[column], structures["id"]): table.setdefault(str(name), []).append(int(i))
     return table
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #fe82a967
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #05ede14c
 def _present(data: Tensor) -> list[int]:
     "The labels that occur."
     flat = data.flatten()
@@ -309,7 +309,7 @@ def find_labels(
         wanted = [int(label)] if number else table.get(label, []) if isinstance(label, str) else []
         if not present & set(wanted):
             near = get_close_matches(label, table, n=1) if isinstance(label, str) else None
-            fix = f"Did you mean {near[0]!r}" if near else "Names need structures=" if isinstance(label, str) and not table else None
+            fix = f"Did you mean {near[0]!r}?" if near else "Names need structures=" if isinstance(label, str) and not table else None
             if wanted and not number: fix = f"{label!r} is number {_ranges(wanted)} in structures, but no voxel has it"
             raise InputError(f"labels must be in the labelmap, which holds {_ranges(present)}", describe(label), fix)
         found += [i for i in wanted if i in present and i not in found]
@@ -422,7 +422,7 @@ def _as_fiducials(fiducials) -> Float[Tensor, "B N 3"] | None:
     f = check_finite("fiducials", f if f.is_floating_point() else f.to(torch.float32)).clone()
     return f[None] if f.ndim == 2 else f
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #0acf99ac
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #54d7891c
 def _restrict(volume: Image, mask: Image, density: Image, ids, air):
     "Keep the labels `ids`: air, no label and no density elsewhere."
     keep = torch.isin(mask.data, torch.tensor(ids, dtype=mask.data.dtype))
@@ -439,7 +439,7 @@ def _check_extra(kwargs: dict, fields):
         if name in fields: raise InputError(f"{name!r} is a field that read fills in itself", "it as an extra item",
             "Give it another name")
         near = get_close_matches(name, options, n=1, cutoff=0.85)
-        if near: raise InputError("extra items must not look like an option", repr(name), f"Did you mean {near[0]!r}")
+        if near: raise InputError("extra items must not look like an option", repr(name), f"Did you mean {near[0]!r}?")
 
 # %% ../../../work/main/nbs/diffdrr/07_data.ipynb #99b4e437
 def _resample(subject: Subject, target) -> Subject:

@@ -13,7 +13,9 @@ __all__ = ['make_matrix', 'AffineTransform', 'RigidTransform', 'random_rigid_tra
            'rotation_6d_to_matrix', 'rotation_9d_to_matrix', 'rotation_10d_to_quaternion', 'rotation_to_matrix',
            'so3_exp_map', 'so3_log_map', 'so3_relative_angle', 'so3_rotation_angle', 'standardize_quaternion', 'vee']
 
-# %% ../../../work/main/nbs/diffdrr/05_pose.ipynb #c0401847
+# %% ../../../work/main/nbs/diffdrr/05_pose.ipynb #74272a8d
+from importlib import import_module
+
 import torch
 from fastcore.basics import patch
 from jaxtyping import Float
@@ -250,14 +252,14 @@ def convert(
         return RigidTransform(twist_to_matrix(torch.cat((xyz.expand(n, 3), rotation.expand(n, 3)), -1)), check=False)
     return RigidTransform(make_matrix(R, (R @ xyz[..., None])[..., 0]), check=is_matrix)
 
-# %% ../../../work/main/nbs/diffdrr/05_pose.ipynb #e421f4cf
+# %% ../../../work/main/nbs/diffdrr/05_pose.ipynb #32d87d34
 @patch
 def to_pytorch3d(self: AffineTransform):
     "The same map as a `pytorch3d.transforms.Transform3d` (row-vector convention)."
-    try: from pytorch3d.transforms import Transform3d
+    try: transforms = import_module("pytorch3d.transforms")
     except ImportError as e:
         raise ImportError("to_pytorch3d needs the optional package pytorch3d. Install it from https://pytorch3d.org") from e
-    return Transform3d(matrix=self.matrix.mT)
+    return transforms.Transform3d(matrix=self.matrix.mT)
 
 
 @patch(cls_method=True)
