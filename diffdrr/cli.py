@@ -7,8 +7,9 @@ __all__ = ['app', 'UsageProblem', 'PATH_ERRNOS', 'PICTURES', 'VALUES', 'JPEG_QUA
            'ROWS', 'DISTANCE', 'CT', 'Force', 'Quiet', 'Out', 'REGISTRATION_FILES', 'SPREAD', 'XRay', 'Folder',
            'DEMO_SEED', 'DEMO_TURN', 'DEMO_SHIFT', 'VTK_PROBE', 'say', 'main', 'check_output', 'check_folder',
            'write_atomically', 'to_gray', 'save_image', 'load_xray', 'prepare_xray', 'grouped', 'CArm', 'Patient',
-           'Rays', 'arm_pose', 'arm_intrinsics', 'open_drr', 'Picture', 'render', 'standardize', 'save_registration',
-           'versions', 'registration_facts', 'Search', 'Stored', 'register', 'demo_start', 'demo', 'diagnose', 'doctor']
+           'Rays', 'Picture', 'Search', 'Stored', 'arm_pose', 'arm_intrinsics', 'open_drr', 'render', 'standardize',
+           'save_registration', 'versions', 'registration_facts', 'register', 'demo_start', 'demo', 'diagnose',
+           'doctor']
 
 # %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #0dfdf7ca
 import errno
@@ -33,7 +34,7 @@ import typer
 
 import diffdrr
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #e1ee4a9c
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #f3aa368b
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(help_option_names=["-h", "--help"]),
     rich_markup_mode="rich", help="Differentiable X-ray rendering and 2D/3D registration.")
 
@@ -43,12 +44,15 @@ def _print_version(asked: bool):
 
 
 @app.callback()
-def _program(version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")] = False): pass
+def _program(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")] = False,
+): pass
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #ee19aa44
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #e1974d44
 UsageProblem = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")  # what typer raises for a wrong option
 PATH_ERRNOS = {getattr(errno, name) for name in (
-    "ENOENT", "EACCES", "EPERM", "EEXIST", "EISDIR", "ENOTDIR", "ENOSPC", "EROFS", "ENAMETOOLONG", "ELOOP", "EDQUOT") if hasattr(errno, name)}
+    "ENOENT", "EACCES", "EPERM", "EEXIST", "EISDIR", "ENOTDIR", "ENOSPC", "EROFS", "ENAMETOOLONG", "ELOOP", "EDQUOT")
+    if hasattr(errno, name)}
 
 
 def _slip(e: Exception) -> str | None:
@@ -56,7 +60,9 @@ def _slip(e: Exception) -> str | None:
     from diffdrr.conventions import InputError
 
     if isinstance(e, InputError): return " ".join(str(e).split())
-    if isinstance(e, OSError) and e.errno in PATH_ERRNOS: return f"{e.strerror}: {str(e.filename)!r}"
+    if isinstance(e, OSError) and e.errno in PATH_ERRNOS: return f"{e.strerror}{f': {str(e.filename)!r}' if e.filename else ''}"
+    if isinstance(e, MemoryError) or "allocate memory" in str(e):
+        return "there is not enough memory for this. Ask for fewer pixels, or for a coarser CT with --resample"
     return None
 
 
@@ -64,7 +70,7 @@ def say(text: str, kind: str = "note"):
     "One line for the person at the terminal; results go to stdout, words about them to stderr."
     print(f"{kind}: {text}", file=sys.stderr, flush=True)
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #aac8c740
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #3e3a46d0
 def main(
     argv: list[str] | None = None,  # words after the program's name; None takes those of the process
 ) -> int:  # exit code
@@ -74,18 +80,18 @@ def main(
         warnings.showwarning = lambda message, *_, **__: say(" ".join(str(message).split()), "warning")
         try: code = typer.main.get_command(app).main(args or ["--help"], prog_name="diffdrr", standalone_mode=False)
         except UsageProblem as e:
-            context = getattr(e, "ctx", None)
-            say(f"{' '.join(e.format_message().split())} See {context.command_path if context else 'diffdrr'} --help.", "error")
+            command = e.ctx.command_path if getattr(e, "ctx", None) else "diffdrr"
+            say(f"{' '.join(e.format_message().split()).rstrip('.')}. See {command} --help.", "error")
             return 2
         except (typer.Abort, KeyboardInterrupt): code = 130
-        except (ValueError, OSError) as e:
+        except Exception as e:
             if (line := _slip(e)) is None: raise
             say(line, "error")
             return 2
     if code == 130: say("interrupted, nothing was written", "\nerror")
     return code or 0
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #8c85a161
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #982aab6d
 def check_output(
     path: str | Path,  # where a file is to be written
     suffixes: tuple[str, ...] = (),  # allowed endings; none allows all
@@ -104,10 +110,12 @@ def check_output(
     if mode and not path.is_file(): raise InputError("an output must be a file", f"{shown}, which is something else", "Choose another name")
     if mode and any(Path(i).exists() and path.samefile(i) for i in inputs if i is not None):
         raise InputError("an output must not be an input as well", shown, "Choose another name")
-    if mode and not force: raise InputError("nothing is overwritten unasked", f"{shown}, which exists", "Choose another name, or add --force")
+    if mode and not force:
+        raise InputError("nothing is overwritten unasked", f"{shown}, which exists", "Choose another name, or add --force")
     probe = path.parent / f".{uuid.uuid4().hex}.part"
     try: probe.touch(); probe.unlink()
-    except OSError as e: raise InputError("an output needs a folder that can be written to", f"{str(path.parent)!r}: {e.strerror}") from None
+    except OSError as e:
+        raise InputError("an output needs a folder that can be written to", f"{str(path.parent)!r}: {e.strerror}") from None
     return path
 
 # %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #a5b0a322
@@ -142,7 +150,7 @@ def write_atomically(
         for name in names: os.replace(part / name, folder / name)
     finally: shutil.rmtree(part, ignore_errors=True)
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #82b79b82
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #ed29923e
 def to_gray(
     image,  # (H, W) values
     window: tuple[float, float] | None = None,  # values that become black and white; None takes the smallest and the largest
@@ -154,7 +162,8 @@ def to_gray(
 
     image = np.asarray(image, dtype=np.float64)
     lo, hi = (image.min(), image.max()) if window is None else window
-    if window is not None and not (np.isfinite([lo, hi]).all() and lo < hi): raise InputError("a window needs two numbers LO < HI", f"{lo:g} {hi:g}")
+    if window is not None and not (np.isfinite([lo, hi]).all() and lo < hi):
+        raise InputError("a window needs two numbers LO < HI", f"{lo:g} {hi:g}")
     gray = np.round(255 * np.clip((image - lo) / ((hi - lo) or 1), 0, 1)).astype(np.uint8)
     return 255 - gray if invert else gray
 
@@ -182,7 +191,7 @@ def save_image(
 
     nib.save(nib.Nifti1Image(image.T[..., None], np.diag([-spacing[0], -spacing[1], 1, 1])), path)  # columns first, as ITK has it
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #7b2287a2
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #bc7216ff
 XRAYS = PICTURES + VALUES
 
 
@@ -193,7 +202,8 @@ def _read_picture(path: Path):
     from diffdrr.conventions import InputError
 
     with Image.open(path) as picture:
-        if (n := getattr(picture, "n_frames", 1)) > 1: raise InputError("an X-ray must be one image", f"{n} frames in {str(path)!r}", "Save one of them")
+        if (n := getattr(picture, "n_frames", 1)) > 1:
+            raise InputError("an X-ray must be one image", f"{n} frames in {str(path)!r}", "Save one of them")
         if picture.mode in ("L", "I", "F") or picture.mode.startswith("I;16"): return np.array(picture)
         colours = np.array(picture.convert("RGB"))
     if (colours != colours[..., :1]).any(): raise InputError("an X-ray must be grey", f"colours in {str(path)!r}", "Save one channel")
@@ -219,7 +229,7 @@ def _read_nifti(path: Path):
     while array.ndim > 2 and array.shape[-1] == 1: array = array[..., 0]
     return array.T
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #184ebfcf
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #58f6a108
 def load_xray(
     path: str | Path,  # ends in one of PICTURES or VALUES
 ):  # (1, 1, H, W) float32
@@ -230,22 +240,25 @@ def load_xray(
     from diffdrr.data import READER_ERRORS, MissingFileError
 
     path, shown = Path(path), repr(str(path))
-    if not path.exists(): raise MissingFileError("the X-ray must be an existing file", shown, "Check the path")
-    if not path.is_file() or not path.name.lower().endswith(XRAYS): raise InputError(f"the X-ray must be a file that ends in {', '.join(XRAYS)}", shown)
+    if not path.name.lower().endswith(XRAYS): raise InputError(f"the X-ray must end in {', '.join(XRAYS)}", shown)
+    if not path.is_file(): raise MissingFileError("the X-ray must be an existing file", shown, "Check the path")
     if not path.stat().st_size: raise InputError("the X-ray must be an image", f"the empty file {shown}")
     read = _read_picture if path.name.lower().endswith(PICTURES) else _read_array if path.suffix.lower() == ".npy" else _read_nifti
     try: pixels = read(path)
     except InputError: raise
     except (*READER_ERRORS, SyntaxError, struct.error, MemoryError) as e:
         says = " ".join(str(e).replace(shown, "it").split())[:120]
-        raise InputError(f"the X-ray must be a whole {path.suffix[1:]} file", f"{shown}, which cannot be read", f"The reader says: {says}") from e
-    if pixels.ndim != 2 or not pixels.size: raise InputError("the X-ray must be one two-dimensional image", f"shape {pixels.shape} in {shown}")
+        raise InputError(f"the X-ray must be a whole {path.suffix[1:]} file", f"{shown}, which cannot be read", f"The reader says: {says}") \
+            from e
+    if pixels.ndim != 2 or not pixels.size:
+        raise InputError("the X-ray must be one two-dimensional image", f"shape {pixels.shape} in {shown}")
     if pixels.dtype.kind not in "buif": raise InputError("the X-ray must hold real numbers", f"{pixels.dtype} in {shown}")
     image = check_finite("the X-ray", torch.from_numpy(pixels.astype(np.float32)), "Mask or fill bad pixels first")
-    if image.min() == image.max(): raise InputError("the X-ray must show something", f"{image.min():g} everywhere in {shown}", "Is it the right file")
+    if image.min() == image.max():
+        raise InputError("the X-ray must show something", f"{image.min():g} everywhere in {shown}", "Is it the right file")
     return image[None, None]
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #959fe416
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #1729e261
 def prepare_xray(
     image,  # (1, 1, H, W) as stored
     size: tuple[int, int],  # rows and columns wanted
@@ -260,32 +273,34 @@ def prepare_xray(
     from diffdrr.physics import linearize as to_integrals
 
     if i0 is not None and not linearize: raise InputError("--i0 belongs to --linearize", f"--i0 {i0:g} alone")
-    if linearize and image.min() < 0: raise InputError("intensities must be ≥ 0", f"a minimum of {image.min():g}", "Leave --linearize out if the X-ray holds line integrals")
+    if linearize and image.min() < 0:
+        raise InputError("intensities must be ≥ 0", f"a minimum of {image.min():g}", "Leave --linearize out if the X-ray holds line integrals")
     if invert: image = image.max() - image + image.min()
     if tuple(image.shape[-2:]) != tuple(size): image = F.interpolate(image, tuple(size), mode="area")
     return to_integrals(image, i0) if linearize else image
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #0bea57eb
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #a12ff53c
 def grouped(command: Callable) -> Callable:
     "Let a command take dataclasses of options."
     params, groups = [], {}
-    keyword = lambda name, default, annotation: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    keyword = lambda name, default, annotation: inspect.Parameter(name, kind, default=default, annotation=annotation)
     for p in inspect.signature(command).parameters.values():
         if not is_dataclass(p.annotation): params.append(keyword(p.name, p.default, p.annotation)); continue
-        groups[p.name] = kind = p.annotation
-        for field in fields(kind):
-            field.type.__metadata__[0].rich_help_panel = kind.__doc__
+        groups[p.name] = p.annotation
+        for field in fields(p.annotation):
+            field.type.__metadata__[0].rich_help_panel = p.annotation.__doc__
             params.append(keyword(field.name, field.default, field.type))
 
     def run(**values):
-        for name, kind in groups.items(): values[name] = kind(**{f.name: values.pop(f.name) for f in fields(kind)})
+        for name, record in groups.items(): values[name] = record(**{f.name: values.pop(f.name) for f in fields(record)})
         return command(**values)
 
     run.__name__, run.__doc__, run.__signature__ = command.__name__, command.__doc__, inspect.Signature(params)
     run.__annotations__ = {p.name: p.annotation for p in params}
     return run
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #995d5eee
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #38e03dea
 Angles = Annotated[tuple[float, float, float], typer.Option(help="angles in degrees, in the order of --convention", metavar="A B C")]
 Shift = Annotated[tuple[float, float, float], typer.Option(help="position of the source before the rotation, mm", metavar="X Y Z")]
 
@@ -304,6 +319,7 @@ class CArm:
     dely: Annotated[float | None, typer.Option(help="height of a pixel, mm; as --delx if not given")] = None
     x0: Annotated[float, typer.Option(help="offset of the detector along x, mm")] = 0.0
     y0: Annotated[float, typer.Option(help="offset of the detector along y, mm")] = 0.0
+    mirror: Annotated[bool, typer.Option("--mirror", help="patient's right on the right of the picture")] = False
     beam: Annotated[str, typer.Option(help="cone or parallel")] = "cone"
 
 # %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #a0a34872
@@ -326,6 +342,31 @@ class Rays:
     n_points: Annotated[int | None, typer.Option(help="samples on a ray, for trilinear; exact if not given")] = None
     maximum: Annotated[bool, typer.Option("--max", help="show the largest value on each ray, not the integral")] = False
 
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #6c575991
+@dataclass(frozen=True)
+class Picture:
+    "Picture: how values become greys"
+    window: Annotated[tuple[float, float] | None, typer.Option(help="values that become black and white", metavar="LO HI")] = None
+    invert: Annotated[bool, typer.Option("--invert", help="bone dark, as on film")] = False
+    save_tensor: Annotated[Path | None, typer.Option(help="write the line integrals as well: .npy, float32")] = None
+
+
+@dataclass(frozen=True)
+class Search:
+    "Search: how the pose is found"
+    method: Annotated[str, typer.Option(help="sgd, momentum, dampened momentum, adam, lbfgs or lbfgs strong wolfe")] = "adam"
+    threshold: Annotated[float, typer.Option(help="converged when the similarity (NCC) is above this")] = 0.999
+    max_iterations: Annotated[int, typer.Option("--max-iterations", "--max-iter", help="give up after so many steps")] = 500
+    patience: Annotated[int, typer.Option(help="give up after so many steps without progress")] = 50
+
+
+@dataclass(frozen=True)
+class Stored:
+    "X-ray: how it is stored"
+    linearize: Annotated[bool, typer.Option("--linearize", help="the X-ray holds intensities: take log(I0/I)")] = False
+    i0: Annotated[float | None, typer.Option(help="intensity in open air; the largest one if not given")] = None
+    invert: Annotated[bool, typer.Option("--invert", help="swap bright and dark first; without --linearize bone must be bright")] = False
+
 # %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #b14ffb2a
 def arm_pose(
     arm: CArm,  # with angles in degrees and a shift in mm
@@ -337,7 +378,7 @@ def arm_pose(
     rotation, translation = (torch.tensor([x], dtype=torch.float32) for x in (arm.rotation, arm.translation))
     return convert(rotation, translation, parameterization="euler_angles", convention=arm.convention, degrees=True)
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #68b14b9e
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #a8986777
 FIELD, ROWS, DISTANCE = 400.0, 200, 1020.0  # of a synthetic chest film: mm, pixels, mm
 
 
@@ -348,7 +389,8 @@ def _reduced(arm: CArm, rows: int, columns: int) -> tuple[int, int]:
     given = {n: check_positive(f"--{n}", v, whole=True) for n, v in (("height", arm.height), ("width", arm.width)) if v is not None}
     factor = min([v / n for v, n in ((given.get("height"), rows), (given.get("width"), columns)) if v] or [1.0])
     height, width = (given.get(k, max(1, round(n * factor))) for k, n in (("height", rows), ("width", columns)))
-    if height > rows or width > columns: raise InputError(f"--height and --width must not exceed the X-ray's {rows} × {columns} pixels", f"{height} × {width}")
+    if height > rows or width > columns:
+        raise InputError(f"--height and --width must not exceed the X-ray's {rows} × {columns} pixels", f"{height} × {width}")
     if abs(height * columns - width * rows) > max(rows, columns):  # more than a pixel off
         raise InputError(f"--height and --width must have the proportions of the X-ray, {rows} × {columns}", f"{height} × {width}", "Give one of them")
     return height, width
@@ -357,7 +399,7 @@ def _reduced(arm: CArm, rows: int, columns: int) -> tuple[int, int]:
 def arm_intrinsics(
     arm: CArm,  # options
     shape: tuple[int, int] | None = None,  # rows and columns of a stored X-ray; None for a synthetic one
-) -> dict:  # sdd, height, width, delx, dely, x0, y0
+) -> dict:  # height, width, sdd, delx, dely, x0, y0, reverse_x_axis
     "The detector that the options describe."
     from diffdrr.conventions import InputError, check_positive
 
@@ -367,14 +409,16 @@ def arm_intrinsics(
         sdd, delx, grow = DISTANCE if arm.sdd is None else arm.sdd, FIELD / width if arm.delx is None else arm.delx, (1, 1)
     else:
         missing = [f"--{n}" for n in ("sdd", "delx") if getattr(arm, n) is None]
-        if missing: raise InputError("an X-ray needs its distance --sdd and its pixel size --delx, mm", f"no {' and no '.join(missing)}", "They stand in its header or in the C-arm's data sheet")
+        if missing: raise InputError("an X-ray needs its distance --sdd and its pixel size --delx, mm", f"no {' and no '.join(missing)}",
+            "They stand in its header or in the C-arm's data sheet")
         (height, width), sdd, delx = _reduced(arm, *shape), arm.sdd, arm.delx
         grow = shape[1] / width, shape[0] / height
     dely = delx if arm.dely is None else arm.dely
     sizes = {n: check_positive(f"--{n}", v) for n, v in (("sdd", sdd), ("delx", delx), ("dely", dely))}
-    return dict(sdd=sizes["sdd"], height=height, width=width, delx=sizes["delx"] * grow[0], dely=sizes["dely"] * grow[1], x0=arm.x0, y0=arm.y0)
+    sizes.update(delx=sizes["delx"] * grow[0], dely=sizes["dely"] * grow[1])
+    return dict(height=height, width=width, **sizes, x0=arm.x0, y0=arm.y0, reverse_x_axis=not arm.mirror)
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #04f5a2a1
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #872a02c0
 def _read_patient(ct: str, patient: Patient, orientation: str | None):
     "The subject that the options describe."
     import pandas as pd
@@ -383,9 +427,11 @@ def _read_patient(ct: str, patient: Patient, orientation: str | None):
 
     words = [word.strip() for text in patient.labels or () for word in text.split(",")]
     labels = [int(w) if w.isdecimal() else w for w in words if w] if patient.labels else None
-    options = dict(density=patient.density, energy=patient.energy, resample_target=patient.resample, bone_attenuation_multiplier=patient.bone)
+    options = dict(density=patient.density, energy=patient.energy, resample_target=patient.resample)
+    options["bone_attenuation_multiplier"] = patient.bone
     if ct in ("example", "phantom"):
-        if patient.labelmap or patient.structures: raise InputError(f"{ct!r} brings a labelmap and names of its own", "--labelmap or --structures")
+        if patient.labelmap or patient.structures:
+            raise InputError(f"{ct!r} brings a labelmap and names of its own", "--labelmap or --structures")
         return (load_example_ct if ct == "example" else load_phantom)(labels, orientation, **options)
     table = patient.structures
     if table is not None:
@@ -409,27 +455,20 @@ def open_drr(
 
     check_choice("--renderer", rays.renderer, RENDERERS)
     orientation = {"ap": "AP", "pa": "PA", "none": None}[check_choice("--orientation", arm.orientation.lower(), ("ap", "pa", "none"))]
-    if rays.n_points is not None and rays.renderer != "trilinear": raise InputError("--n-points needs --renderer trilinear", f"--renderer {rays.renderer}")
+    if rays.n_points is not None and rays.renderer != "trilinear":
+        raise InputError("--n-points needs --renderer trilinear", f"--renderer {rays.renderer}")
     call = {} if rays.n_points is None else dict(n_points=check_positive("--n-points", rays.n_points, whole=True))
     arm_pose(arm); Detector(**detector, reorient=torch.eye(4), beam=arm.beam)
     subject = _read_patient(ct, patient, orientation)
     return DRR(subject, renderer=rays.renderer, beam=arm.beam, reducefn="max" if rays.maximum else "sum", **detector), call
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #8e331b61
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #66bffb83
 CT = Annotated[str, typer.Argument(help="a CT in HU (NIfTI, NRRD, MetaImage, DICOM folder), or 'example' or 'phantom'", metavar="CT")]
 Force = Annotated[bool, typer.Option("--force", help="overwrite existing outputs")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar")]
 Out = Annotated[Path, typer.Option("--output", "-o", help=f"picture ({', '.join(PICTURES)}) or values ({', '.join(VALUES)})")]
 
-
-@dataclass(frozen=True)
-class Picture:
-    "Picture: how values become greys"
-    window: Annotated[tuple[float, float] | None, typer.Option(help="values that become black and white", metavar="LO HI")] = None
-    invert: Annotated[bool, typer.Option("--invert", help="bone dark, as on film")] = False
-    save_tensor: Annotated[Path | None, typer.Option(help="write the line integrals as well: .npy, float32")] = None
-
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #0eec6391
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #4cc669a2
 @app.command()
 @grouped
 def render(ct: CT, output: Out, arm: CArm, patient: Patient, rays: Rays, picture: Picture, force: Force = False) -> int:
@@ -440,14 +479,16 @@ def render(ct: CT, output: Out, arm: CArm, patient: Patient, rays: Rays, picture
     check_output(output, PICTURES + VALUES, force=force, inputs=inputs)
     if picture.save_tensor is not None:
         check_output(picture.save_tensor, (".npy",), force=force, inputs=inputs)
-        if picture.save_tensor.absolute() == output.absolute(): raise InputError("--output and --save-tensor must be two files", repr(str(output)))
-    if values and (picture.window or picture.invert): raise InputError("--window and --invert belong to a picture", f"{str(output)!r}, which holds values")
+        if picture.save_tensor.absolute() == output.absolute():
+            raise InputError("--output and --save-tensor must be two files", repr(str(output)))
+    if values and (picture.window or picture.invert):
+        raise InputError("--window and --invert belong to a picture", f"{str(output)!r}, which holds values")
     if picture.window: to_gray([[0.0]], picture.window)
     import torch
 
     drr, call = open_drr(ct, patient, rays, arm, arm_intrinsics(arm))
     with torch.no_grad(): image = drr(arm_pose(arm), **call)[0, 0].numpy()
-    if not image.any(): say("no ray meets the CT: every value is 0. Check --translation and --rotation", "warning")
+    if not image.any(): say("every value is 0: no ray meets matter. Check --translation and --rotation", "warning")
     d = drr.detector
     with ExitStack() as files:
         for path in filter(None, (output, picture.save_tensor)):
@@ -456,9 +497,9 @@ def render(ct: CT, output: Out, arm: CArm, patient: Patient, rays: Rays, picture
     print(f"wrote {output}: {d.height} x {d.width} pixels of {d.delx:g} x {d.dely:g} mm, values {image.min():.4g} to {image.max():.4g}")
     return 0
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #718d1692
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #797d40e1
 REGISTRATION_FILES = ("target.png", "start.png", "result.png", "difference.png", "overview.png", "trajectory.csv", "result.json")
-SPREAD = 3.0  # standard deviations from white to black in a picture of differences
+SPREAD = 1.0  # standard deviations from grey to white in a picture of differences
 
 
 def standardize(
@@ -478,13 +519,13 @@ def _draw_overview(path: Path, pictures: dict, title: str):
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     for ax, (name, picture) in zip(figure.subplots(1, len(pictures)), pictures.items()):
         signed = name == "difference"
-        drawn = ax.imshow(picture, cmap="RdBu" if signed else "gray", **(dict(vmin=-SPREAD / 3, vmax=SPREAD / 3) if signed else {}))
+        drawn = ax.imshow(picture, cmap="RdBu" if signed else "gray", **(dict(vmin=-SPREAD, vmax=SPREAD) if signed else {}))
         ax.set(title=name, xticks=[], yticks=[])
     figure.colorbar(drawn, ax=ax, label="standard deviations", shrink=0.8)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #620d2ed9
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #01ff81ea
 def save_registration(
     folder: str | Path,  # where REGISTRATION_FILES go; made if its parent exists
     drr,  # that was registered
@@ -505,11 +546,11 @@ def save_registration(
     with write_atomically(folder, *REGISTRATION_FILES, force=force) as part:
         for name, image in images.items(): save_image(part / f"{name}.png", image)
         save_image(part / "difference.png", difference, (-SPREAD, SPREAD))
-        _draw_overview(part / "overview.png", {**images, "difference": difference}, f"NCC {found.start_score:.4f} -> {found.score:.4f}, {found.reason}")
+        _draw_overview(part / "overview.png", {**images, "difference": difference}, f"NCC {found.start_score:.4f} -> {found.score:.4f}")
         found.trajectory.to_csv(part / "trajectory.csv", index_label="iteration")
         (part / "result.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #7cb6e8eb
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #b972388a
 def versions() -> dict[str, str]:  # package: version
     "Versions of what computes a result."
     found = dict(python=platform.python_version(), diffdrr=diffdrr.__version__)
@@ -534,33 +575,15 @@ def registration_facts(
     **more,  # whatever else is known: detector, options, inputs
 ) -> dict:  # plain numbers, lists and words
     "What result.json holds."
-    import torch
-
-    angles = lambda pose: dict(zip(("rotation_degrees", "translation_mm"), (x[0] for x in pose.convert("euler_angles", "ZXY", degrees=True))))
+    euler = lambda pose: ([round(x, 5) for x in part[0].tolist()] for part in pose.convert("euler_angles", "ZXY", degrees=True))
+    angles = lambda pose: dict(zip(("rotation_degrees", "translation_mm"), euler(pose)))
     names = ("converged", "reason", "score", "start_score", "iterations", "renders", "seconds")
     return _plain(dict(
         **{name: getattr(found, name) for name in names},
         pose=found.pose.matrix[0].detach(), pose_maps="camera to world, mm; the origin is the middle of the CT, axes as in NIfTI (RAS+)",
         convention="ZXY", **angles(found.pose), start=angles(start), **more, versions=versions()))
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #5d40e65d
-@dataclass(frozen=True)
-class Search:
-    "Search: how the pose is found"
-    method: Annotated[str, typer.Option(help="sgd, momentum, dampened momentum, adam, lbfgs or lbfgs strong wolfe")] = "adam"
-    threshold: Annotated[float, typer.Option(help="converged when the similarity (NCC) is above this")] = 0.999
-    max_iterations: Annotated[int, typer.Option("--max-iterations", "--max-iter", help="give up after so many steps")] = 500
-    patience: Annotated[int, typer.Option(help="give up after so many steps without progress")] = 50
-
-
-@dataclass(frozen=True)
-class Stored:
-    "X-ray: how it is stored"
-    linearize: Annotated[bool, typer.Option("--linearize", help="the X-ray holds intensities: take log(I0/I)")] = False
-    i0: Annotated[float | None, typer.Option(help="intensity in open air; the largest one if not given")] = None
-    invert: Annotated[bool, typer.Option("--invert", help="swap bright and dark first; without --linearize bone must be bright")] = False
-
-
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #7641f73e
 def _check_search(search: Search):
     "Refuse a search that could not run."
     from diffdrr.conventions import InputError, check_choice, check_positive
@@ -570,18 +593,24 @@ def _check_search(search: Search):
     for name in ("max_iterations", "patience"): check_positive(f"--{name.replace('_', '-')}", getattr(search, name), whole=True)
     if not -1 <= search.threshold <= 1: raise InputError("--threshold must be a similarity from -1 to 1", f"{search.threshold:g}")
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #81f9ba02
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #18066459
 XRay = Annotated[Path, typer.Argument(help="one grey image: png, tif, npy, NIfTI, …", metavar="XRAY")]
 Folder = Annotated[Path | None, typer.Option("--output", "-o", help=f"folder for {', '.join(REGISTRATION_FILES)}")]
 
 
-def _print_result(found, folder: Path | None, error: dict | None = None, start_error: dict | None = None):
-    "A table of what was found, and where it is."
+def _report(found, facts: dict, folder: Path | None, save: Callable[[], None]):
+    "Print what was found, then write it: a full disk must not cost the result."
     rows = [("NCC", f"{found.start_score:.4f}", f"{found.score:.4f}")]
-    if error: rows += [(f"pose error, {unit}", f"{start_error[unit]:.2f}", f"{error[unit]:.2f}") for unit in ("mm", "degrees")]
+    for unit in facts.get("error", {}):
+        rows.append((f"pose error, {unit}", f"{facts['start_error'][unit]:.2f}", f"{facts['error'][unit]:.2f}"))
     print(f"{'':20}{'start':>10}{'result':>10}", *(f"{a:20}{b:>10}{c:>10}" for a, b, c in rows), sep="\n")
-    print(f"{'converged' if found.converged else 'NOT converged'} ({found.reason}) after {found.iterations} iterations, {found.renders} renders")
-    if folder: print("wrote", *(folder / name for name in REGISTRATION_FILES))
+    print("rotation (ZXY, degrees):", *(f"{x:.3f}" for x in facts["rotation_degrees"]))
+    print("translation (mm):", *(f"{x:.2f}" for x in facts["translation_mm"]))
+    verdict = "converged" if found.converged else "NOT converged"
+    print(f"{verdict} ({found.reason}) after {found.iterations} iterations, {found.renders} renders", flush=True)
+    if folder is None: return
+    save()
+    print("wrote", *(folder / name for name in REGISTRATION_FILES))
 
 
 @app.command()
@@ -599,11 +628,10 @@ def register(ct: CT, xray: XRay, arm: CArm, stored: Stored, patient: Patient, ra
     from diffdrr.registration import register as solve
 
     found = solve(drr, target, start, **asdict(search), progress=not quiet, **call)
-    options = dict(detector={**detector, "beam": arm.beam, "orientation": arm.orientation}, options={**asdict(patient), **asdict(rays), **asdict(stored), **asdict(search)})
-    facts = registration_facts(found, start, **options, inputs=dict(ct=ct, xray=xray))
-    if output is not None: save_registration(output, drr, target, start, found, facts, force=force, call=call)
-    _print_result(found, output)
-    print("rotation (ZXY, degrees)", *(f"{x:.3f}" for x in facts["rotation_degrees"]), " translation (mm)", *(f"{x:.2f}" for x in facts["translation_mm"]))
+    detector.update(beam=arm.beam, orientation=arm.orientation)
+    options = {name: value for group in (patient, rays, stored, search) for name, value in asdict(group).items()}
+    facts = registration_facts(found, start, detector=detector, options=options, inputs=dict(ct=ct, xray=xray))
+    _report(found, facts, output, lambda: save_registration(output, drr, target, start, found, facts, force=force, call=call))
     return 0 if found.converged else 1
 
 # %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #7ccc66b0
@@ -619,7 +647,7 @@ def demo_start() -> CArm:
     shift = [draw(-DEMO_SHIFT, DEMO_SHIFT) for _ in range(3)]
     return CArm(rotation=tuple(turn), translation=tuple(np.add(CArm().translation, shift).tolist()))
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #0f99154e
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #7f8496bd
 def _demo_drr(detector: dict, phantom: bool):
     "The DRR of the demonstration, and the name of its patient."
     from diffdrr.conventions import InputError
@@ -641,10 +669,11 @@ def demo(
 ) -> int:
     "Register an X-ray of the example chest CT, and say how well it went."
     import torch
+    from diffdrr.conventions import check_positive
 
     search = Search(method=method)
     check_folder(output, REGISTRATION_FILES, force=force); _check_search(search)
-    detector = arm_intrinsics(CArm(height=size))
+    detector = arm_intrinsics(CArm(height=check_positive("--size", size, whole=True)))
     drr, patient = _demo_drr(detector, phantom)
     from diffdrr.registration import pose_error, register as solve
 
@@ -654,11 +683,10 @@ def demo(
     found = solve(drr, target, start, **asdict(search), progress=not quiet)
     errors = dict(start_error=pose_error(start, truth), error=found.error(truth))
     facts = registration_facts(found, start, **errors, detector=detector, options=asdict(search), inputs=dict(ct=patient))
-    save_registration(output, drr, target, start, found, facts, force=force)
-    _print_result(found, output, **errors)
+    _report(found, facts, output, lambda: save_registration(output, drr, target, start, found, facts, force=force))
     return 0 if found.converged else 1
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #c6807d6f
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #21b16d58
 VTK_PROBE = "import pyvista as pv; p = pv.Plotter(off_screen=True); p.add_mesh(pv.Sphere()); p.screenshot(return_img=True)"
 
 
@@ -671,10 +699,10 @@ def _devices() -> str:
 
 
 def _backends() -> str:
-    if util.find_spec("diffdrr.kernels") is None: return "torch (reference)"
-    from diffdrr.kernels import backends
+    if util.find_spec("diffdrr.kernels") is None: return "torch"
+    from diffdrr import kernels
 
-    found = backends()
+    found = getattr(kernels, "backends", lambda: ["torch"])()
     return ", ".join(f"{k}: {v}" for k, v in found.items()) if isinstance(found, dict) else ", ".join(map(str, found))
 
 
@@ -705,14 +733,15 @@ def diagnose() -> dict[str, str]:  # what: finding
     checks = {"devices": _devices, "backends": _backends, "example CT": _example, "VTK (3-D)": _vtk}
     return {**versions(), "platform": platform.platform(), **{name: guarded(look) for name, look in checks.items()}}
 
-# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #f59bba26
+# %% ../../../work/main/nbs/diffdrr/19_cli.ipynb #964b1891
 @app.command()
 def doctor() -> int:
     "Say what is installed, and what works."
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(show_header=False, box=None, pad_edge=False)
-    for what, finding in diagnose().items(): table.add_row(what, finding, style="red" if finding.startswith("failed") else None)
+    for what, finding in diagnose().items(): table.add_row(what, Text(finding))  # Text: square brackets are not markup
     Console(file=sys.stdout, highlight=False, force_jupyter=False).print(table)
     return 0

@@ -71,7 +71,7 @@ def check_affine(
 class MissingFileError(InputError, FileNotFoundError):
     "A file or folder that is not there."
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #0475a64b
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #f5b0dc66
 # what image readers raise
 READER_ERRORS = (RuntimeError, OSError, ValueError, TypeError, AssertionError, EOFError, zlib.error, ImageFileError)
 
@@ -92,8 +92,8 @@ def _unzipped_size(path: Path, expected: int) -> int:
     return size
 
 
-def _check_complete(path: Path, name: str):
-    "Refuse a NIfTI file that holds fewer bytes than its header promises."
+def _check_nifti(path: Path, name: str):
+    "Refuse a NIfTI file that holds fewer bytes than its header promises, or voxels that are no numbers."
     if not path.name.lower().endswith((".nii", ".nii.gz", ".img", ".img.gz", ".hdr")): return
     try: header = nib.load(path)
     except READER_ERRORS: return  # not readable at all: the readers will say so
@@ -102,6 +102,8 @@ def _check_complete(path: Path, name: str):
     have = _unzipped_size(file, need) if file.suffix == ".gz" else file.stat().st_size
     if have < need: raise InputError(f"{name} must be a whole file: {str(path)!r} should hold {need}", f"{have} bytes",
         "It was cut short: copy or download it again")
+    if voxels.dtype.kind == "f" and (bad := int((~np.isfinite(voxels.get_unscaled())).sum())):
+        raise InputError(f"the voxels of {name} must be finite", f"{bad} that are NaN or infinite in {str(path)!r}", "Replace them, for example with numpy.nan_to_num")
 
 # %% ../../../work/main/nbs/diffdrr/07_data.ipynb #6d157adc
 @contextmanager
@@ -164,7 +166,7 @@ def _from_array(name: str, array, affine) -> tuple[Tensor, np.ndarray]:
     if x.ndim not in (3, 4): raise InputError(f"{name} must have shape (X, Y, Z) or (1, X, Y, Z)", describe(x))
     return (x[None] if x.ndim == 3 else x), check_affine(affine)
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #44139f0a
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #25bc2eea
 def _from_file(name: str, path, kind) -> Image:
     "A torchio image from a path, loaded; any failure of the readers becomes one sentence."
     path = Path(path).expanduser()
@@ -176,7 +178,7 @@ def _from_file(name: str, path, kind) -> Image:
     with _quiet_itk(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchio tells at length when it goes from SimpleITK to NiBabel
         if path.is_dir(): _check_series(path, name)
-        else: _check_complete(path, name)
+        else: _check_nifti(path, name)
         try: image = kind(path); image.load()
         except READER_ERRORS as e:
             raise InputError(f"{name} must be a medical image: NIfTI, NRRD, MetaImage, DICOM …",
@@ -184,7 +186,7 @@ def _from_file(name: str, path, kind) -> Image:
                 "Check that it opens in a viewer such as 3D Slicer") from e
     return image
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #947d5ab9
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #bf05c2be
 def _open(name: str, x, affine, kind) -> Image:
     "Any of path, torchio image, array, (array, affine) as a loaded torchio image of our own."
     if isinstance(x, (tuple, list)) and len(x) == 2 and isinstance(x[0], (Tensor, np.ndarray)): x, affine = x
@@ -196,6 +198,7 @@ def _open(name: str, x, affine, kind) -> Image:
         "A file or a torchio image brings its own")
     if isinstance(x, LabelMap) and not labels: raise InputError(f"{name} must be a CT", "a LabelMap", "Pass it as labelmap=")
     if isinstance(x, Image):
+        if isinstance(x.path, Path) and x.path.is_file(): _check_nifti(x.path, name)
         try: image = copy.copy(x); image.load()
         except READER_ERRORS as e: raise InputError(f"{name} must be a readable image", f"one that failed with {_first_line(e)!r}") from e
     elif isinstance(x, (str, Path)): image = _from_file(name, x, kind)

@@ -113,7 +113,7 @@ class Detector(torch.nn.Module):
         self.n_subsample, self.subsamples = n_subsample, []
         if n_subsample is not None: self.resample_()
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #abebd838
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #9dee5a78
 BEAMS = ("cone", "parallel")
 
 def _check_number(name: str, value) -> float:
@@ -124,12 +124,17 @@ def _check_number(name: str, value) -> float:
     return number
 
 def _reorientation(reorient) -> Tensor:
-    "One rigid (4, 4) matrix; the identity for None."
+    "One (4, 4) matrix that rotates or reflects; the identity for None."
     if reorient is None: return torch.eye(4)
     m = getattr(reorient, "matrix", reorient)
     if isinstance(m, Tensor) and m.shape == (1, 4, 4): m = m[0]
     check_shape("reorient", m, "4 4", "One rotation for all poses: pass a single 4x4 matrix")
-    return RigidTransform(m).matrix[0].clone()
+    R = AffineTransform(m).rotation[0]
+    if (off := float((R.mT @ R - torch.eye(3).to(R)).abs().max())) > 1e-3:
+        raise InputError("reorient must be a rotation or a reflection", f"a matrix with RᵀR off by {off:.3g}", "See REORIENT in diffdrr.data")
+    return m.clone()
+
+def _reflects(reorient: Tensor) -> bool: return bool(torch.linalg.det(reorient[:3, :3]) < 0)
 
 # %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #edc62ca1
 def _getter(name: str, row: int, column: int, doc: str) -> property:
@@ -374,14 +379,15 @@ class CameraGeometry:
         checked |= {k: _check_number(k, getattr(self, k)) for k in ("x0", "y0")}
         for k, v in checked.items(): object.__setattr__(self, k, v)
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #5641dee8
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #367ac3ae
 @patch
 def extrinsic(self: CameraGeometry,
     reorient=None,  # (4,4) orientation of the CT or detector, or a RigidTransform
 ) -> RigidTransform:  # one pose, to be passed to a detector or DRR with that orientation
     "The pose of the C-arm for a given orientation."
     R = _reorientation(reorient)
-    return RigidTransform((self.pose.matrix @ torch.linalg.inv(R.cpu().double())).to(R))
+    flip = torch.diag(torch.tensor([-1.0 if _reflects(R) else 1.0, 1, 1, 1], dtype=torch.float64))
+    return RigidTransform((self.pose.matrix @ flip @ torch.linalg.inv(R.cpu().double())).to(R))
 
 @patch
 def detector(self: CameraGeometry,
@@ -389,8 +395,9 @@ def detector(self: CameraGeometry,
     n_subsample: int | None = None,  # trace only this many pixels
 ) -> Detector:
     "The detector that took this picture."
-    return Detector(self.sdd, self.height, self.width, self.delx, self.dely, self.x0, self.y0, _reorientation(reorient),
-                    n_subsample, self.reverse_x_axis, beam=self.beam)
+    R = _reorientation(reorient)
+    x0, reverse = (-self.x0, not self.reverse_x_axis) if _reflects(R) else (self.x0, self.reverse_x_axis)
+    return Detector(self.sdd, self.height, self.width, self.delx, self.dely, x0, self.y0, R, n_subsample, reverse, beam=self.beam)
 
 @patch(as_prop=True)
 def calibration(self: CameraGeometry) -> Tensor:  # (1, 4, 4), double precision
@@ -404,8 +411,12 @@ def from_detector(cls: CameraGeometry,
     extrinsic: RigidTransform,  # one pose of the C-arm
 ) -> CameraGeometry:
     "The view that a detector has from one pose."
-    names = "sdd height width delx dely x0 y0 reverse_x_axis beam".split()
-    return cls(detector.reorient.compose(extrinsic), **{k: getattr(detector, k) for k in names})
+    fields = {k: getattr(detector, k) for k in "sdd height width delx dely x0 y0 reverse_x_axis beam".split()}
+    pose = detector.reorient.compose(extrinsic).matrix
+    if _reflects(pose[0]):
+        pose = pose * pose.new_tensor([-1, 1, 1, 1])
+        fields.update(x0=-fields["x0"], reverse_x_axis=not fields["reverse_x_axis"])
+    return cls(pose, **fields)
 
 @patch
 def project(self: CameraGeometry,
