@@ -13,7 +13,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/installed  ## install, then register the example chest X-ray to its CT; writes demo/
-	$(BIN)/diffdrr demo $(DEMO_FLAGS)
+	$(BIN)/diffdrr demo --force $(DEMO_FLAGS)
 
 test: $(VENV)/dev  ## run every notebook's tests (NBS="nbs/diffdrr/05_pose.ipynb ..." for some of them)
 	@$(BIN)/python tools/test.py $(NBS)

@@ -71,7 +71,7 @@ def check_affine(
 class MissingFileError(InputError, FileNotFoundError):
     "A file or folder that is not there."
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #f5b0dc66
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #b77ebed8
 # what image readers raise
 READER_ERRORS = (RuntimeError, OSError, ValueError, TypeError, AssertionError, EOFError, zlib.error, ImageFileError)
 
@@ -79,29 +79,26 @@ READER_ERRORS = (RuntimeError, OSError, ValueError, TypeError, AssertionError, E
 def _first_line(error: Exception) -> str: return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _unzipped_size(path: Path, expected: int) -> int:
-    "Bytes in a gzip file: from its trailer if that is what is expected, else counted."
-    with open(path, "rb") as f:
-        f.seek(-4, os.SEEK_END)
-        if int.from_bytes(f.read(4), "little") == expected % 2**32: return expected
+def _unzipped_size(path: Path) -> int:
+    "Bytes in a gzip file, or -1 if it is damaged: read to the end, where its checksum stands."
     size = 0
     try:
         with gzip.open(path) as f:
-            while chunk := f.read1(1 << 20): size += len(chunk)
-    except (EOFError, OSError, zlib.error): pass  # cut short: what there was is what counts
+            while chunk := f.read(1 << 22): size += len(chunk)
+    except (EOFError, OSError, zlib.error): return -1
     return size
 
 
 def _check_nifti(path: Path, name: str):
     "Refuse a NIfTI file that holds fewer bytes than its header promises, or voxels that are no numbers."
     if not path.name.lower().endswith((".nii", ".nii.gz", ".img", ".img.gz", ".hdr")): return
+    unreadable = InputError(f"{name} must be a whole NIfTI file", f"{str(path)!r}, which is damaged or cut short", "Copy or download it again")
     try: header = nib.load(path)
-    except READER_ERRORS: return  # not readable at all: the readers will say so
+    except READER_ERRORS as e: raise unreadable from e
     file, voxels = Path(header.file_map["image"].filename), header.dataobj
     need = int(voxels.offset) + int(np.prod(voxels.shape, dtype=np.int64)) * voxels.dtype.itemsize
-    have = _unzipped_size(file, need) if file.suffix == ".gz" else file.stat().st_size
-    if have < need: raise InputError(f"{name} must be a whole file: {str(path)!r} should hold {need}", f"{have} bytes",
-        "It was cut short: copy or download it again")
+    have = _unzipped_size(file) if file.suffix == ".gz" else file.stat().st_size
+    if have < need: raise unreadable
     if voxels.dtype.kind == "f" and (bad := int((~np.isfinite(voxels.get_unscaled())).sum())):
         raise InputError(f"the voxels of {name} must be finite", f"{bad} that are NaN or infinite in {str(path)!r}", "Replace them, for example with numpy.nan_to_num")
 
@@ -155,11 +152,12 @@ def _check_voxels(name: str, x: Tensor, labels: bool = False) -> Tensor:
         torch.bfloat16: torch.float}
     return check_finite(name, x.to(wider.get(x.dtype, x.dtype)), "Replace the bad voxels, for example with torch.nan_to_num")
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #38c872b0
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #ea4f3390
 def _from_array(name: str, array, affine) -> tuple[Tensor, np.ndarray]:
     "An array and its affine as a (1, X, Y, Z) tensor and a float64 matrix."
     if isinstance(array, np.ndarray):  # foreign byte orders and negative strides do not pass to torch
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    if isinstance(array, Tensor) and array.is_meta: raise InputError(f"{name} must hold numbers", describe(array))
     try: x = torch.as_tensor(array).detach().cpu()
     except (TypeError, ValueError): raise InputError(f"{name} must hold numbers", describe(array)) from None
     if affine is None: raise InputError(f"{name} given as an array needs an affine", describe(x), "Pass affine=, voxel index to world mm")
@@ -186,7 +184,7 @@ def _from_file(name: str, path, kind) -> Image:
                 "Check that it opens in a viewer such as 3D Slicer") from e
     return image
 
-# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #bf05c2be
+# %% ../../../work/main/nbs/diffdrr/07_data.ipynb #38d055f4
 def _open(name: str, x, affine, kind) -> Image:
     "Any of path, torchio image, array, (array, affine) as a loaded torchio image of our own."
     if isinstance(x, (tuple, list)) and len(x) == 2 and isinstance(x[0], (Tensor, np.ndarray)): x, affine = x
@@ -194,6 +192,7 @@ def _open(name: str, x, affine, kind) -> Image:
     if isinstance(x, (Tensor, np.ndarray)):
         tensor, matrix = _from_array(name, x, affine)
         return kind(tensor=_check_voxels(name, tensor, labels), affine=matrix)
+    if isinstance(x, (list, tuple)): raise InputError(f"{name} must be an array, not a list", describe(x), "Wrap it in torch.as_tensor")
     if affine is not None: raise InputError(f"affine belongs to a {name} given as an array", describe(x),
         "A file or a torchio image brings its own")
     if isinstance(x, LabelMap) and not labels: raise InputError(f"{name} must be a CT", "a LabelMap", "Pass it as labelmap=")

@@ -81,7 +81,7 @@ def _check_calibration(calibration) -> Tensor:
         raise InputError("the pixel size must be positive", f"delx {v[:, 0, 0].tolist()}, dely {v[:, 1, 1].tolist()}")
     return m
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #5aa79df6
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #b92df778
 class Detector(torch.nn.Module):
     "A source and a flat panel: for each pose, where every ray starts and where it ends."
 
@@ -110,7 +110,8 @@ class Detector(torch.nn.Module):
         self.register_buffer("target", pixel_grid(self.height, self.width, self.reverse_x_axis, **kind).unsqueeze(0))
         self.register_buffer("_reorient", reorient)
         self.register_buffer("_calibration", make_calibration(**{k: torch.tensor(v, **kind) for k, v in self._given.items()})[0])
-        self.n_subsample, self.subsamples = n_subsample, []
+        self.n_subsample = n_subsample
+        self.register_buffer("_sample", None)
         if n_subsample is not None: self.resample_()
 
 # %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #9dee5a78
@@ -195,7 +196,7 @@ def _placed(self: Detector, extrinsic, calibration) -> tuple[RigidTransform, Ten
     _one_batch(extrinsic=len(extrinsic), calibration=len(calibration))
     return self.reorient.compose(extrinsic), calibration
 
-# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #e601606e
+# %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #4f5c56a8
 @patch
 def resample_(self: Detector,
     n_subsample: int | None = None,  # how many pixels; as many as before unless given
@@ -211,8 +212,14 @@ def resample_(self: Detector,
     sample = torch.randperm(N, generator=generator)[:count]
     grid = pixel_grid(self.height, self.width, self.reverse_x_axis, dtype=self.target.dtype)
     self.target = grid[sample].unsqueeze(0).to(self.target.device)
-    self.n_subsample, self.subsamples = count, [sample.tolist()]
+    self.n_subsample, self._sample = count, sample.to(self.target.device)
     return self.subsamples[-1]
+
+
+@patch(as_prop=True)
+def subsamples(self: Detector) -> list[list[int]]:
+    "The drawn pixels as places in row order, in a list of one; an empty list if all are traced."
+    return [] if self._sample is None else [self._sample.tolist()]
 
 # %% ../../../work/main/nbs/diffdrr/06_detector.ipynb #ec992280
 def make_intrinsic_matrix(

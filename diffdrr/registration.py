@@ -22,7 +22,7 @@ from .drr import DRR
 from .metrics import NormalizedCrossCorrelation2d
 from .pose import RigidTransform, convert, so3_log_map
 
-# %% ../../../work/main/nbs/diffdrr/14_registration.ipynb #ad1647ea
+# %% ../../../work/main/nbs/diffdrr/14_registration.ipynb #3eaaf847
 class Registration(nn.Module):
     "A pose to be optimised, and the DRR that it makes."
 
@@ -34,6 +34,7 @@ class Registration(nn.Module):
         convention: str | None = None,  # of Euler angles, e.g. "ZXY"
     ):
         super().__init__()
+        if parameterization == "matrix": raise InputError("a pose to be optimised needs free parameters", "'matrix'", "Use se3_log_map or rotation_9d")
         convert(rotation, translation, parameterization=parameterization, convention=convention)  # refuses what is not a pose
         check_alike(volume=drr.density, rotation=rotation, translation=translation)
         self.drr, self.parameterization, self.convention = drr, parameterization, convention

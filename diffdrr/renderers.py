@@ -32,7 +32,7 @@ def to_cells(
     n = torch.tensor(shape, dtype=points.dtype, device=points.device)
     return cells * (n - 1) / n + 0.5
 
-# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #c757e46f
+# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #1dd2b9f2
 Reduction = str | Callable[[Tensor], Tensor]
 
 
@@ -47,10 +47,30 @@ def reduce_samples(
     if reducefn == "sum":
         if labels is None: return (values * weights).sum(-1, keepdim=True)
         return values.new_zeros(len(values), channels).scatter_add(1, labels, values * weights)
-    values = torch.where(weights > 0, values, 0.0)
-    fn = (lambda x: x.amax(-1)) if reducefn == "max" else reducefn
-    if labels is None: return fn(values)[:, None]
-    return torch.stack([fn(torch.where(labels == c, values, 0.0)) for c in range(channels)], -1)
+    real = weights > 0
+    each = [real] if labels is None else [real & (labels == c) for c in range(channels)]
+    reduce = _largest if reducefn == "max" else lambda v, r: _ragged(v, r, reducefn)
+    return torch.stack([reduce(values, r) for r in each], -1)
+
+
+def _largest(values, real):
+    "The largest of each row's real samples; 0 where there are none."
+    if not values.shape[1]: return values.new_zeros(len(values))
+    largest = torch.where(real, values, -torch.inf).amax(-1)
+    return torch.where(real.any(-1), largest, 0.0)
+
+# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #5aa07f77
+def _ragged(values, real, reducefn):
+    "Apply a function to the real samples of each row; 0 where there are none."
+    count, out = real.sum(-1), values.new_zeros(len(values))
+    for n in count.unique().tolist():
+        if n == 0: continue
+        rows = (count == n).nonzero()[:, 0]
+        found = reducefn(values[rows][real[rows]].reshape(len(rows), n))
+        if not isinstance(found, Tensor) or found.shape != rows.shape:
+            raise InputError("reducefn must turn (R, K) samples into (R,)", describe(found), "Reduce over the last axis, as in lambda x: x.mean(-1)")
+        out = out.index_copy(0, rows, found)
+    return out
 
 # %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #e1f2abc4
 SAMPLES_PER_CHUNK = 2**20  # samples in memory at once; about 0.3 kB each with gradients
@@ -96,13 +116,15 @@ class Renderer(torch.nn.Module):
         "An upper bound of the samples along one ray."
         return sum(volume.shape) + 15
 
-# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #6be5f394
+# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #fcbff1d4
 def _check_rays(volume: Tensor, source: Tensor, target: Tensor, img: Tensor | None, mask: Tensor | None):
     "Refuse anything a renderer cannot work with, before it starts."
     check_shape("volume", volume, "X Y Z")
     if volume.numel() == 0: raise InputError("volume must have at least one voxel", describe(volume))
     check_shape("source", source, "B M 3"); check_shape("target", target, "B N 3")
     check_alike(volume=volume, source=source, target=target)
+    if volume.dtype not in (torch.float32, torch.float64):
+        raise InputError("volume must be float32 or float64", describe(volume), "Half precision cannot tell where rays cross the voxels of a CT")
     if len(source) != len(target) or source.shape[1] not in (1, target.shape[1]):
         raise InputError("source must be (B, 1, 3) or (B, N, 3) for a target of (B, N, 3)", f"{tuple(source.shape)} and {tuple(target.shape)}")
     for name, x in (("source", source), ("target", target)):
@@ -112,7 +134,16 @@ def _check_rays(volume: Tensor, source: Tensor, target: Tensor, img: Tensor | No
     if mask is not None and mask.shape != volume.shape:
         raise InputError(f"mask must have the volume's shape {tuple(volume.shape)}", describe(mask))
 
-# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #031a14fd
+# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #15a9fcef
+def _between_centres(source, target, shape):
+    "The part of each ray between the outermost voxel centres, and what share of the ray it is."
+    n = torch.tensor(shape, dtype=source.dtype, device=source.device)
+    source = source.expand_as(target)
+    enter, leave = clip_to_box(source, target, 0.5, torch.where(n > 1, n - 0.5, n + 0.5))
+    step = target - source
+    return source + enter[..., None] * step, source + leave[..., None] * step, (leave - enter)[:, None]
+
+# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #1d618693
 @patch
 def forward(
     self: Renderer,
@@ -128,10 +159,14 @@ def forward(
     _check_rays(volume, source, target, img, mask)
     channels = 1 if mask is None else int(mask.max()) + 1
     source, target = (to_cells(x, volume.shape, self.voxel_shift, align_corners) for x in (source, target))
+    share = None
+    if align_corners: source, target, share = _between_centres(source, target, volume.shape)
     chunk = self.chunk or max(1, SAMPLES_PER_CHUNK // self.samples(volume, **options))
     volume, mask = self.prepare(volume), None if mask is None else self.prepare(mask.long())
     out = in_chunks(lambda a, b: self.integrate(volume, a, b, mask, channels, **options), source, target, chunk)
-    return out * img if img is not None and self.reducefn == "sum" else out
+    if self.reducefn != "sum": return out
+    if share is not None: out = out * share
+    return out if img is None else out * img
 
 # %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #29f7daea
 class Siddon(Renderer):
@@ -192,7 +227,7 @@ def corners(padded: Tensor, cell: Int[Tensor, "R K 3"]) -> list[Tensor]:  # eigh
     base, flat = flat_index(cell, padded.shape), padded.reshape(-1)
     return [flat[base + (dx * y + dy) * z + dz] for dx in (0, 1) for dy in (0, 1) for dz in (0, 1)]
 
-# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #ca4d1715
+# %% ../../../work/main/nbs/diffdrr/09_renderers.ipynb #3d8be191
 class Trilinear(Renderer):
     "Line integrals of the trilinear interpolant: exact, or by the midpoint rule with `n_points` samples."
 
@@ -205,6 +240,9 @@ class Trilinear(Renderer):
     ):
         super().__init__(voxel_shift, reducefn, chunk)
         self.mode = check_choice("mode", mode, ["bilinear", "nearest"])
+
+    def forward(self, volume, source, target, img=None, n_points: int | None = None, align_corners=False, mask=None, **options):
+        return super().forward(volume, source, target, img, align_corners, mask, n_points=n_points, **options)
 
     def prepare(self, volume: Tensor) -> Tensor: return F.pad(volume, (1,) * 6)
 
