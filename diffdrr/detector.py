@@ -386,7 +386,7 @@ class CameraGeometry:
         checked |= {k: _check_number(k, getattr(self, k)) for k in ("x0", "y0")}
         for k, v in checked.items(): object.__setattr__(self, k, v)
 
-# %% ../nbs/diffdrr/06_detector.ipynb #367ac3ae
+# %% ../nbs/diffdrr/06_detector.ipynb #cd2ff9c5
 @patch
 def extrinsic(self: CameraGeometry,
     reorient=None,  # (4,4) orientation of the CT or detector, or a RigidTransform
@@ -411,7 +411,7 @@ def calibration(self: CameraGeometry) -> Tensor:  # (1, 4, 4), double precision
     "From pixels on the plane z = 1 to mm in the camera frame."
     return make_calibration(*(torch.tensor(v, dtype=torch.float64) for v in (self.sdd, self.delx, self.dely, self.x0, self.y0)))
 
-
+# %% ../nbs/diffdrr/06_detector.ipynb #dcdad10b
 @patch(cls_method=True)
 def from_detector(cls: CameraGeometry,
     detector: Detector,

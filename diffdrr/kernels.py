@@ -138,7 +138,7 @@ def _channel_of(labels, p, last):
     "The channel that voxel p belongs to; 0 when there are no labels."
     return min(max(labels[p], 0), last) if len(labels) else 0
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #6490dd48
+# %% ../nbs/diffdrr/10_kernels.ipynb #d4c073f9
 @inlined
 def _siddon_sums(volume, labels, n1, n2, edge, axis, cell, count, sums, largest):
     "Add up one ray through constant voxels: per label the integral, and per axis the jumps and the jumps times fraction."
@@ -147,7 +147,8 @@ def _siddon_sums(volume, labels, n1, n2, edge, axis, cell, count, sums, largest)
         if m < count:
             p = (cell[m, 0] * n1 + cell[m, 1]) * n2 + cell[m, 2]
             after, to, length = np.float64(volume[p]), _channel_of(labels, p, len(sums) - 1), edge[m + 1] - edge[m]
-            if largest: sums[to, 0] = max(sums[to, 0], after if length > 0 else 0.0)
+            if largest:
+                if length > 0: sums[to, 0] = max(sums[to, 0], after)
             else: sums[to, 0] += after * length
         else: after, to = 0.0, channel
         if axis[m] >= 0:
@@ -175,24 +176,24 @@ def _trilinear_node(volume, labels, n0, n1, n2, i, j, k, x, y, z, u, weight, sum
         sums[to, 4] += g0 * u; sums[to, 5] += g1 * u; sums[to, 6] += g2 * u
     if largest: sums[0, 0] = max(sums[0, 0], total)
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #4e8e3555
+# %% ../nbs/diffdrr/10_kernels.ipynb #11ef151d
 @inlined
 def _trilinear_sums(volume, labels, a0, a1, a2, d0, d1, d2, n0, n1, n2, enter, edge, cell, count, sums, largest):
     "Add up one ray through the interpolant: two Gauss points in every piece."
     for m in range(count):
         half = 0.5 * (edge[m + 1] - edge[m])
+        if not half > 0: continue
         i, j, k = cell[m, 0], cell[m, 1], cell[m, 2]
         for side in range(2):
             u = edge[m] + half * (1 + 2 * GAUSS * (2 * side - 1))
             x, y, z = a0 + (enter + u) * d0 - i, a1 + (enter + u) * d1 - j, a2 + (enter + u) * d2 - k
             _trilinear_node(volume, labels, n0, n1, n2, i, j, k, x, y, z, u, half, sums, largest)
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #5e4f2f5a
+# %% ../nbs/diffdrr/10_kernels.ipynb #f1574823
 @inlined
 def _sampled_sums(volume, labels, a0, a1, a2, d0, d1, d2, n0, n1, n2, enter, leave, samples, sums, largest):
     "Add up one ray through the interpolant: midpoints of equal steps."
     step = (leave - enter) / samples
-    if largest: sums[0, 0] = -np.inf
     for m in range(samples):
         u = (m + 0.5) * step
         x, y, z = a0 + (enter + u) * d0, a1 + (enter + u) * d1, a2 + (enter + u) * d2
@@ -242,7 +243,7 @@ def _ray_ends(sums, d, enter, leave, entry, exit, model, out):
             out[c, exit] += (mean + slope) * (leave - 1) / d[exit]
             out[c, 3 + exit] -= (mean + slope) * leave / d[exit]
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #7b34ca28
+# %% ../nbs/diffdrr/10_kernels.ipynb #fee7ab9e
 @compiled
 def trace(volume, labels, shape, source, target, model, samples, largest, begin, stop, value, jacobian):
     "Rays begin … stop: `value` (R, C), and `jacobian` (R, C, 6) unless that is empty. Returns how many rays are not finite."
@@ -260,8 +261,9 @@ def trace(volume, labels, shape, source, target, model, samples, largest, begin,
             continue
         for c in range(len(sums)):
             for k in range(7): sums[c, k] = 0.0
+            if largest: sums[c, 0] = -np.inf
         enter, leave, entry, exit = _one_ray(volume, labels, a0, a1, a2, d[0], d[1], d[2], n0, n1, n2, model, samples, edge, axis, cell, sums, largest)
-        for c in range(len(sums)): value[r, c] = sums[c, 0]
+        for c in range(len(sums)): value[r, c] = sums[c, 0] if sums[c, 0] > -np.inf else 0.0
         if len(jacobian): _ray_ends(sums, d, enter, leave, entry, exit, model, jacobian[r])
     return refused
 
@@ -443,7 +445,7 @@ def _siddon_packet(volume, n0, n1, n2, record, careful):
         B0, B1, B2 = where(m0, B0 + moment, B0), where(m1, B1 + moment, B1), where(m2, B2 + moment, B2)
     return total + part, A0, A1, A2, B0, B1, B2
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #732d2c3e
+# %% ../nbs/diffdrr/10_kernels.ipynb #ea2d12d9
 @inlined
 def _corner_lanes(volume, i, j, k, p, n0, n1, n2, s0, s1, active):
     "The voxels at the eight corners of each lane's cell, whose first corner is voxel (i, j, k) = p."
@@ -476,7 +478,17 @@ def _cell_lanes(corners, x, y, z):
     v0, v01, v02, v012 = high - low, g - c, f - b, h - d
     return fma(x, v0, low), (v0, fma(x, v01, c), fma(x, v02, b)), (v01, v02, fma(x, v012, d)), v012
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #75e6af06
+
+@inlined
+def _gauss_lanes(corners, y0, y1, y2, e0, e1, e2):
+    "Mean of two Gauss points at y ± e: value, gradient, and half the gradient's difference between them."
+    v, (v0, v1, v2), (v01, v02, v12), v012 = _cell_lanes(corners, y0, y1, y2)
+    e01, e02, e12 = e0 * e1, e0 * e2, e1 * e2
+    v0, v1, v2 = fma(e12, v012, v0), fma(e02, v012, v1), fma(e01, v012, v2)
+    value = fma(e01, v01, fma(e02, v02, fma(e12, v12, v)))
+    return value, (v0, v1, v2), (fma(e1, v01, e2 * v02), fma(e0, v01, e2 * v12), fma(e0, v02, e1 * v12))
+
+# %% ../nbs/diffdrr/10_kernels.ipynb #ccef7eb6
 @inlined
 def _trilinear_packet(volume, n0, n1, n2, record):
     "The seven sums of a packet of rays through the interpolant: two Gauss points in every cell."
@@ -492,10 +504,9 @@ def _trilinear_packet(volume, n0, n1, n2, record):
     b0, b1, b2 = _signed(d0, int_lanes(1)), _signed(d1, int_lanes(1)), q2
     h0, h1, h2 = where(d0 > 0.0, -1.0, 1.0), where(d1 > 0.0, -1.0, 1.0), where(d2 > 0.0, -1.0, 1.0)
     x0, x1, x2, c0, c1, c2 = f0, f1, f2, lanes(0.0), lanes(0.0), lanes(0.0)
-    t, total = lanes(0.0), lanes(0.0)
     zero = lanes(0.0)
-    A0, A1, A2, B0, B1, B2 = zero, zero, zero, zero, zero, zero
-    active, part = t < end, lanes(0.0)
+    A0, A1, A2, B0, B1, B2, t, total, part = zero, zero, zero, zero, zero, zero, zero, zero, zero
+    active = t < end
     for step in range(n0 + n1 + n2 + 6):
         if not any_lane(active): break
         if step & 15 == 0: total, part = total + part, lanes(0.0)
@@ -504,16 +515,10 @@ def _trilinear_packet(volume, n0, n1, n2, record):
         middle, away = fma(width, 0.5, t), width * GAUSS
         corners = _corner_lanes(volume, i, j, k, p, n0, n1, n2, s0, s1, active)
         y0, y1, y2 = fma(h0, c0, fma(middle, d0, w0)), fma(h1, c1, fma(middle, d1, w1)), fma(h2, c2, fma(middle, d2, w2))
-        e0, e1, e2 = away * d0, away * d1, away * d2
-        v, (v0, v1, v2), (v01, v02, v12), v012 = _cell_lanes(corners, y0, y1, y2)
-        e01, e02, e12 = e0 * e1, e0 * e2, e1 * e2
-        part = fma(width, fma(e01, v01, fma(e02, v02, fma(e12, v12, v))), part)
-        first, second = width * middle, width * (away * away)
-        v0, v1, v2 = fma(e12, v012, v0), fma(e02, v012, v1), fma(e01, v012, v2)
+        v, (v0, v1, v2), (r0, r1, r2) = _gauss_lanes(corners, y0, y1, y2, away * d0, away * d1, away * d2)
+        first, second, part = width * middle, width * away, fma(width, v, part)
         A0, A1, A2 = fma(width, v0, A0), fma(width, v1, A1), fma(width, v2, A2)
-        B0 = fma(second, fma(d1, v01, d2 * v02), fma(first, v0, B0))
-        B1 = fma(second, fma(d0, v01, d2 * v12), fma(first, v1, B1))
-        B2 = fma(second, fma(d0, v02, d1 * v12), fma(first, v2, B2))
+        B0, B1, B2 = fma(second, r0, fma(first, v0, B0)), fma(second, r1, fma(first, v1, B1)), fma(second, r2, fma(first, v2, B2))
         m0, m1, m2 = _first_of(x0, x1, x2, x)
         c0, c1, c2 = _count(m0, m1, m2, c0, c1, c2)
         i, j, k = where_int(m0, i + b0, i), where_int(m1, j + b1, j), where_int(m2, k + b2, k)
@@ -738,14 +743,14 @@ def in_threads(
     for f in futures: f.result()
     return results
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #5a682a0f
+# %% ../nbs/diffdrr/10_kernels.ipynb #64dadde1
 MODELS = {"siddon": SIDDON, "trilinear": TRILINEAR}
 NO_LABELS = np.empty(0, np.int32)
 
 
 def _rays(source, target, axes):
     "Rays as two arrays (·, 3), with their coordinates in the order of the volume's axes."
-    return [np.ascontiguousarray(x.detach().reshape(-1, 3)[:, axes].numpy()) for x in (source, target)]
+    return [np.ascontiguousarray(x.detach().reshape(-1, 3).numpy()[:, axes]) for x in (source, target)]
 
 
 LANE_TAG = (0,) * LANES  # its length is part of the compiled code's name on disk, and so the lane count is
@@ -782,7 +787,7 @@ def _strips(height, width, downwards, strip):
     if not downwards: index = index.T
     return np.concatenate([index[:, i : i + strip].reshape(-1) for i in range(0, index.shape[1], strip)])
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #b0ff1e2f
+# %% ../nbs/diffdrr/10_kernels.ipynb #c0c1facb
 @torch.library.custom_op("diffdrr::integrate", mutates_args=(), device_types="cpu")
 def integrate(volume: Tensor, source: Tensor, target: Tensor, labels: Tensor | None, channels: int,
     model: str, n_points: int, reducefn: str, jacobian: bool) -> tuple[Tensor, Tensor]:
@@ -800,16 +805,15 @@ def integrate(volume: Tensor, source: Tensor, target: Tensor, labels: Tensor | N
         args = flat(volume), shape, a, b, ray_order(b[:n], 2 if kind == SIDDON else 1), kind, n_points
         jobs = [(*args, i, min(i + step, len(b)), value[:, 0], jac, LANE_TAG) for i in range(0, len(b), step)]
     else:
-        args = flat(volume), NO_LABELS if labels is None else flat(labels.int()), shape, a, b, kind, n_points, reducefn == "max"
+        args = flat(volume), NO_LABELS if labels is None else flat(labels).astype(np.int32, copy=False), shape, a, b, kind, n_points, reducefn == "max"
         jobs = [(*args, i, min(i + step, len(b)), value, jac) for i in range(0, len(b), step)]
     refused = sum(in_threads(trace_packets if packets else trace, jobs))
     if refused: raise InputError("rays must have finite ends", f"{refused} with NaN or infinite coordinates", "Check the pose")
-    value = torch.from_numpy(value).to(target.dtype).reshape(batch, n, channels).transpose(1, 2)
-    if not jacobian: return value.contiguous(), value.new_empty(0)
-    columns = [axes.index(k % 3) + k // 3 * 3 for k in range(6)]
-    jac = torch.from_numpy(jac)
-    if axes != [0, 1, 2]: jac = jac[..., columns]
-    return value.contiguous(), jac.to(target.dtype).reshape(batch, n, channels, 6).transpose(1, 2).contiguous()
+    tensor = lambda x: torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, 2, 1), a.dtype))
+    value = tensor(value.reshape(batch, n, channels))
+    if not jacobian: return value, value.new_empty(0)
+    if axes != [0, 1, 2]: jac = jac[..., [axes.index(k % 3) + k // 3 * 3 for k in range(6)]]
+    return value, tensor(jac.reshape(batch, n, channels, 6))
 
 
 @integrate.register_fake
@@ -817,7 +821,7 @@ def _(volume, source, target, labels, channels, model, n_points, reducefn, jacob
     batch, n = target.shape[:2]
     return target.new_empty(batch, channels, n), target.new_empty((batch, channels, n, 6) if jacobian else 0)
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #10b71de5
+# %% ../nbs/diffdrr/10_kernels.ipynb #bae30b28
 SLABS = 8  # parts of the volume that are scattered to independently; fixed, so that results do not depend on threads
 
 
@@ -828,7 +832,7 @@ def backproject(cotangent: Tensor, source: Tensor, target: Tensor, labels: Tenso
     a, b = _rays(source, target, [0, 1, 2])
     y = np.ascontiguousarray(cotangent.detach().transpose(1, 2).reshape(len(b), -1).numpy())
     grad = np.zeros(shape, y.dtype)
-    names = NO_LABELS if labels is None else labels.detach().int().contiguous().numpy().reshape(-1)
+    names = NO_LABELS if labels is None else labels.detach().contiguous().numpy().reshape(-1).astype(np.int32, copy=False)
     cuts = sorted({round(shape[0] * i / SLABS) for i in range(SLABS + 1)})
     if packed(cotangent.dtype, shape) and labels is None and not (model == "trilinear" and n_points):
         args = grad.reshape(-1), tuple(shape), a, b, y, ray_order(b[: target.shape[1]], 2), MODELS[model]
@@ -1018,12 +1022,12 @@ def _dispatch(volume, source, target, labels, options, backend):
         return integrate(volume, source, target, labels, *options, False)[0]
     return LineIntegral.apply(volume, source, target, labels, *options, moving)[0]
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #7fecbce6
+# %% ../nbs/diffdrr/10_kernels.ipynb #81aeaf84
 class _Fast:
     "What the two fast renderers add to the reference: a choice of backend."
 
     def forward(self, volume, source, target, img=None, align_corners=False, mask=None, **options):
-        if self._only_reference(): return super().forward(volume, source, target, img, align_corners, mask, **options)
+        if align_corners or self._only_reference(): return super().forward(volume, source, target, img, align_corners=align_corners, mask=mask, **options)
         _check_geometry(volume, source, target, img, mask)
         channels = 1 if mask is None else label_count(mask)
         source, target = (to_cells(x, volume.shape, self.voxel_shift, align_corners) for x in (source, target))
@@ -1031,7 +1035,7 @@ class _Fast:
         out = line_integrals(volume, source, target, model=self.model, mask=mask, channels=channels, reducefn=self.reducefn, backend=self.backend, **options)
         return out * img if img is not None and self.reducefn == "sum" else out
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #9012926b
+# %% ../nbs/diffdrr/10_kernels.ipynb #2a5e8523
 class FastSiddon(_Fast, Siddon):
     "`Siddon`, by the fastest backend that covers the call."
 
@@ -1052,6 +1056,9 @@ class FastTrilinear(_Fast, Trilinear):
     def __init__(self, *args, backend: str = "auto", **kwargs):
         super().__init__(*args, **kwargs)
         self.backend = check_choice("backend", backend, ["auto", "torch", "numba", "triton"])
+
+    def forward(self, volume, source, target, img=None, n_points=None, align_corners=False, mask=None, **options):
+        return super().forward(volume, source, target, img, align_corners, mask, n_points=n_points, **options)
 
     def _only_reference(self): return self.mode != "bilinear" or callable(self.reducefn) or self.backend == "torch"
 
