@@ -71,7 +71,7 @@ def check_affine(
 class MissingFileError(InputError, FileNotFoundError):
     "A file or folder that is not there."
 
-# %% ../nbs/diffdrr/07_data.ipynb #b77ebed8
+# %% ../nbs/diffdrr/07_data.ipynb #8bf1f163
 # what image readers raise
 READER_ERRORS = (RuntimeError, OSError, ValueError, TypeError, AssertionError, EOFError, zlib.error, ImageFileError)
 
@@ -97,7 +97,7 @@ def _check_nifti(path: Path, name: str):
     except READER_ERRORS as e: raise unreadable from e
     file, voxels = Path(header.file_map["image"].filename), header.dataobj
     need = int(voxels.offset) + int(np.prod(voxels.shape, dtype=np.int64)) * voxels.dtype.itemsize
-    have = _unzipped_size(file) if file.suffix == ".gz" else file.stat().st_size
+    have = _unzipped_size(file) if file.suffix.lower() == ".gz" else file.stat().st_size
     if have < need: raise unreadable
     if voxels.dtype.kind == "f" and (bad := int((~np.isfinite(voxels.get_unscaled())).sum())):
         raise InputError(f"the voxels of {name} must be finite", f"{bad} that are NaN or infinite in {str(path)!r}", "Replace them, for example with numpy.nan_to_num")
@@ -184,7 +184,7 @@ def _from_file(name: str, path, kind) -> Image:
                 "Check that it opens in a viewer such as 3D Slicer") from e
     return image
 
-# %% ../nbs/diffdrr/07_data.ipynb #38d055f4
+# %% ../nbs/diffdrr/07_data.ipynb #cfd73731
 def _open(name: str, x, affine, kind) -> Image:
     "Any of path, torchio image, array, (array, affine) as a loaded torchio image of our own."
     if isinstance(x, (tuple, list)) and len(x) == 2 and isinstance(x[0], (Tensor, np.ndarray)): x, affine = x
@@ -197,7 +197,7 @@ def _open(name: str, x, affine, kind) -> Image:
         "A file or a torchio image brings its own")
     if isinstance(x, LabelMap) and not labels: raise InputError(f"{name} must be a CT", "a LabelMap", "Pass it as labelmap=")
     if isinstance(x, Image):
-        if isinstance(x.path, Path) and x.path.is_file(): _check_nifti(x.path, name)
+        if isinstance(x.path, Path) and x.path.is_file() and not x._loaded: _check_nifti(x.path, name)  # what was loaded may have been mended
         try: image = copy.copy(x); image.load()
         except READER_ERRORS as e: raise InputError(f"{name} must be a readable image", f"one that failed with {_first_line(e)!r}") from e
     elif isinstance(x, (str, Path)): image = _from_file(name, x, kind)

@@ -166,7 +166,7 @@ def calibration(self: Detector) -> AffineTransform:
 def extra_repr(self: Detector) -> str:
     return ", ".join(f"{k}={getattr(self, k)!r}" for k in "sdd height width delx dely x0 y0 reverse_x_axis beam".split())
 
-# %% ../nbs/diffdrr/06_detector.ipynb #18e5af8f
+# %% ../nbs/diffdrr/06_detector.ipynb #0db14e88
 @patch
 def forward(self: Detector,
     extrinsic: RigidTransform,  # poses of the C-arm, B or 1, camera to world before `reorient`
@@ -176,7 +176,7 @@ def forward(self: Detector,
     pose, calibration = self._placed(extrinsic, calibration)
     target = AffineTransform(calibration, check=False)(self.target)
     source = self.source if self.beam == "cone" else target * target.new_tensor([1, 1, 0])
-    B = max(len(pose), len(calibration))
+    B = len(calibration) if len(pose) == 1 else len(pose)
     return pose(source).expand(B, -1, -1), pose(target).expand(B, -1, -1)
 
 

@@ -63,7 +63,7 @@ class DRR(nn.Module):
         self.detector = Detector(sdd, height, width, delx, dely, x0, y0, subject.reorient,
             n_subsample=_subsample(p_subsample, height, width), reverse_x_axis=reverse_x_axis, beam=beam)
 
-# %% ../nbs/diffdrr/11_drr.ipynb #cd15df75
+# %% ../nbs/diffdrr/11_drr.ipynb #7685ae95
 def _subsample(p, height, width):
     "How many pixels a share of `p` is; at least one."
     if p is None: return None
@@ -81,6 +81,7 @@ def _register_volume(self: DRR, subject, persistent):
     mask = getattr(subject, "mask", None)
     self.register_buffer("mask", None if mask is None else mask.data[0], persistent=persistent)
     self.register_buffer("_bone", None, persistent=False)
+    self._bone_of = None  # which density the bone belongs to
 
 
 @patch
@@ -94,7 +95,7 @@ def _matrix(self: DRR, name: str) -> AffineTransform:
 @patch
 def _load_from_state_dict(self: DRR, state_dict, prefix, *args):
     "Load into memory of our own, which other modules made of the same subject do not share."
-    if prefix + "density" in state_dict: self.density, self._bone = self.density.clone(), None
+    if self.density.data_ptr() == self.subject.density.data.data_ptr(): self.density.data = self.density.data.clone()
     nn.Module._load_from_state_dict(self, state_dict, prefix, *args)
 
 # %% ../nbs/diffdrr/11_drr.ipynb #35589049
@@ -179,7 +180,7 @@ def reshape_transform(self: DRR, img: Float[Tensor, "B C N"], batch_size: int) -
         img = img.new_zeros(*img.shape[:2], height * width).index_copy(-1, self.detector._sample, img)
     return img.reshape(batch_size, img.shape[1], height, width)
 
-# %% ../nbs/diffdrr/11_drr.ipynb #f0240c13
+# %% ../nbs/diffdrr/11_drr.ipynb #5e2b7648
 @patch
 def _render(self: DRR, source, target, multiplier, **kwargs) -> Float[Tensor, "B C N"]:
     "Render rays of the detector, with a bone factor of its own for each item if asked."
@@ -189,7 +190,8 @@ def _render(self: DRR, source, target, multiplier, **kwargs) -> Float[Tensor, "B
     if multiplier is None: return render(self.density, source, target, **kwargs)
     if self.renderer.reducefn != "sum":
         raise InputError("bone_attenuation_multiplier at call time needs reducefn='sum'", describe(self.renderer.reducefn), "Pass it to read instead")
-    if self._bone is None: self._bone = self._find_bone()
+    now = self.density.data_ptr(), self.density._version
+    if self._bone is None or self._bone_of != now: self._bone, self._bone_of = self._find_bone(), now
     extremes, m = self.subject.density_scale.extremes, self.subject.density_scale.multiplier
     film, bone = (render(volume, source, target, **kwargs) for volume in (self.density, self._bone))
     soft = film * extremes.scale_at(m).to(film) - m * bone

@@ -888,7 +888,7 @@ def reference_integrals(volume, source, target, labels=None, channels=1, model="
     padded, labels = renderer.prepare(volume), None if labels is None else renderer.prepare(labels.long())
     return in_chunks(lambda v, a, b: renderer.integrate(v, a, b, labels, channels, **options), padded, source, target, chunk)
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #3e0e6318
+# %% ../nbs/diffdrr/10_kernels.ipynb #356f1d23
 class Pullback(torch.autograd.Function):
     "The backward pass, which can itself be differentiated: then the reference is differentiated twice."
 
@@ -905,15 +905,15 @@ class Pullback(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *cotangents):
-        *inputs, labels = ctx.saved_tensors
-        with torch.enable_grad():
-            y, *rest = [x if torch.is_grad_enabled() and x.requires_grad else x.detach().requires_grad_() for x in inputs]
+        (*inputs, labels), again = ctx.saved_tensors, torch.is_grad_enabled()
+        with torch.enable_grad():  # views, so that the user's own graph is not walked into
+            y, *rest = [x.view_as(x) if again and x.requires_grad else x.detach().requires_grad_() for x in inputs]
             out = reference_integrals(*rest, labels, *ctx.options)
             wanted = [x for x, need in zip(rest, ctx.needs) if need]
             first = torch.autograd.grad(out, wanted, y, create_graph=True)
             h = [c for c, need in zip(cotangents, ctx.needs) if need]
             total = sum((g * c).sum() for g, c in zip(first, h))
-        second = torch.autograd.grad(total, [y, *rest], allow_unused=True)
+        second = torch.autograd.grad(total, [y, *rest], allow_unused=True, create_graph=again)
         return *second, *[None] * 9
 
 # %% ../nbs/diffdrr/10_kernels.ipynb #7570b83f
@@ -1062,13 +1062,15 @@ class FastTrilinear(_Fast, Trilinear):
 
     def _only_reference(self): return self.mode != "bilinear" or callable(self.reducefn) or self.backend == "torch"
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #5c9bc7bf
+# %% ../nbs/diffdrr/10_kernels.ipynb #bc757d28
 def _check_geometry(volume, source, target, img, mask):
     "Refuse shapes that do not fit; NaN is found by the kernels themselves."
     check_shape("volume", volume, "X Y Z")
     if volume.numel() == 0: raise InputError("volume must have at least one voxel", describe(volume))
     check_shape("source", source, "B M 3"); check_shape("target", target, "B N 3")
     check_alike(volume=volume, source=source, target=target)
+    if volume.dtype not in (torch.float32, torch.float64):
+        raise InputError("volume must be float32 or float64", describe(volume), "Half precision cannot tell where rays cross the voxels of a CT")
     if len(source) != len(target) or source.shape[1] not in (1, target.shape[1]):
         raise InputError("source must be (B, 1, 3) or (B, N, 3) for a target of (B, N, 3)", f"{tuple(source.shape)} and {tuple(target.shape)}")
     if img is not None and img.shape != (len(target), 1, target.shape[1]):

@@ -63,7 +63,7 @@ def _batch(**sizes):
         raise InputError(f"{a} and {b} must have one batch size, or one of them a batch of 1", f"batches of {m} and {n}", fix)
     return n if m == 1 else m
 
-# %% ../nbs/diffdrr/05_pose.ipynb #2d833ab1
+# %% ../nbs/diffdrr/05_pose.ipynb #82859be5
 class AffineTransform(torch.nn.Module):
     "A batch of affine maps p ↦ A p + t, written as homogeneous matrices in the column-vector convention."
 
@@ -74,7 +74,7 @@ class AffineTransform(torch.nn.Module):
         super().__init__()
         if isinstance(matrix, Tensor) and matrix.ndim == 2: matrix = matrix[None]
         check_shape("matrix", matrix, "B 4 4", "A transform is a 4×4 homogeneous matrix, or a batch of them")
-        if check and is_concrete(matrix): self._check(matrix.detach())
+        if check and len(matrix) and is_concrete(matrix): self._check(matrix.detach())
         self.register_buffer("matrix", matrix)
 
     def extra_repr(self): return describe(self.matrix)

@@ -6,7 +6,7 @@
 __all__ = ['Reduction', 'SAMPLES_PER_CHUNK', 'GAUSS', 'to_cells', 'reduce_samples', 'in_chunks', 'Renderer', 'Siddon',
            'flat_index', 'interpolate', 'corners', 'Trilinear']
 
-# %% ../nbs/diffdrr/09_renderers.ipynb #8cc1d400
+# %% ../nbs/diffdrr/09_renderers.ipynb #b512fb70
 from collections.abc import Callable
 
 import torch
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from .conventions import InputError, Volume, check_alike, check_choice, check_positive, check_shape, describe
 from .rays import clip_to_box, crossings
@@ -71,7 +72,7 @@ def _ragged(values, real, reducefn):
         out = out.index_copy(0, rows, found)
     return out
 
-# %% ../nbs/diffdrr/09_renderers.ipynb #061587e2
+# %% ../nbs/diffdrr/09_renderers.ipynb #240362c3
 SAMPLES_PER_CHUNK = 2**18  # samples in memory at once; about 0.4 kB each with gradients
 
 
@@ -81,13 +82,15 @@ def in_chunks(
     source: Float[Tensor, "B M 3"],  # ray starts, M = 1 or N
     target: Float[Tensor, "B N 3"],  # ray ends
     chunk: int,  # rays at a time
+    closed: bool = True,  # `integrate` depends on nothing that is to be differentiated but its arguments
 ) -> Float[Tensor, "B C N"]:
     "Apply `integrate` to all rays, `chunk` rays at a time, keeping only one chunk's intermediate results."
     batch, n = target.shape[:2]
     a, b = source.expand(batch, n, 3).reshape(-1, 3), target.reshape(-1, 3)
     transformed = torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
     if len(b) <= chunk or transformed: out = _one_by_one(integrate, chunk, volume, a, b)
-    else: out = _Chunked.apply(integrate, chunk, volume, a, b)
+    elif closed: out = _Chunked.apply(integrate, chunk, volume, a, b)
+    else: out = torch.cat([checkpoint(integrate, volume, p, q, use_reentrant=False, preserve_rng_state=False) for p, q in zip(a.split(chunk), b.split(chunk))])
     return out.reshape(batch, n, out.shape[-1]).transpose(1, 2)
 
 
@@ -95,7 +98,7 @@ def _one_by_one(integrate, chunk, volume, a, b):
     if len(b) <= chunk: return integrate(volume, a, b)
     return torch.cat([integrate(volume, p, q) for p, q in zip(a.split(chunk), b.split(chunk))])
 
-# %% ../nbs/diffdrr/09_renderers.ipynb #822e6e15
+# %% ../nbs/diffdrr/09_renderers.ipynb #04007e66
 class _Chunked(torch.autograd.Function):
     "`_one_by_one`, with a backward pass that computes each chunk again."
 
@@ -109,18 +112,21 @@ class _Chunked(torch.autograd.Function):
     def backward(ctx, y):
         wanted, inputs = ctx.needs_input_grad[2:], ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient is to be differentiated again
+            inputs = [x.view_as(x) for x in inputs]  # views, so that one input's dependence on another is not counted twice
             return None, None, *_pull(_one_by_one(ctx.integrate, ctx.chunk, *inputs), inputs, wanted, y, create_graph=True)
-        volume, parts = inputs[0].detach().requires_grad_(wanted[0]), []
-        total = torch.zeros_like(volume) if wanted[0] else None
+        volume, parts, total = inputs[0].detach().requires_grad_(wanted[0]), [], None
         for a, b, c in zip(*(x.split(ctx.chunk) for x in (*inputs[1:], y))):
             with torch.enable_grad():
                 own = volume, a.detach().requires_grad_(wanted[1]), b.detach().requires_grad_(wanted[2])
                 grads = _pull(ctx.integrate(*own), own, wanted, c)
-            if grads[0] is not None: total += grads[0]
+            if grads[0] is not None: total = grads[0] if total is None else _add(total, grads[0])
             parts.append(grads[1:])
         rays = [torch.cat([p if p is not None else torch.zeros_like(x) for p, x in zip(column, inputs[1].split(ctx.chunk))]) if w else None
                 for column, w in zip(zip(*parts), wanted[1:])]
         return None, None, total, *rays
+
+
+def _add(x, y): return x + y if torch._C._functorch.is_batchedtensor(y) else x.add_(y)  # a CT's gradient is large
 
 
 def _pull(out, inputs, wanted, y, **options):
@@ -181,7 +187,7 @@ def _between_centres(source, target, shape):
     step = target - source
     return source + enter[..., None] * step, source + leave[..., None] * step, (leave - enter)[:, None]
 
-# %% ../nbs/diffdrr/09_renderers.ipynb #a3bd202e
+# %% ../nbs/diffdrr/09_renderers.ipynb #c541c8d3
 @patch
 def forward(
     self: Renderer,
@@ -201,7 +207,8 @@ def forward(
     if align_corners: source, target, share = _between_centres(source, target, volume.shape)
     chunk = self.chunk or max(1, SAMPLES_PER_CHUNK // self.samples(volume, **options))
     volume, mask = self.prepare(volume), None if mask is None else self.prepare(mask.long())
-    out = in_chunks(lambda v, a, b: self.integrate(v, a, b, mask, channels, **options), volume, source, target, chunk)
+    out = in_chunks(lambda v, a, b: self.integrate(v, a, b, mask, channels, **options), volume, source, target, chunk,
+        closed=not callable(self.reducefn) and not any(isinstance(x, Tensor) for x in options.values()))
     if self.reducefn != "sum": return out
     if share is not None: out = out * share
     return out if img is None else out * img
