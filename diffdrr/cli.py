@@ -8,7 +8,7 @@ __all__ = ['app', 'UsageProblem', 'PATH_ERRNOS', 'PICTURES', 'VALUES', 'JPEG_QUA
            'DEMO_SEED', 'DEMO_TURN', 'DEMO_SHIFT', 'VTK_PROBE', 'say', 'main', 'check_output', 'check_folder',
            'write_atomically', 'to_gray', 'save_image', 'load_xray', 'prepare_xray', 'grouped', 'CArm', 'Patient',
            'Rays', 'Picture', 'Search', 'Stored', 'arm_pose', 'arm_intrinsics', 'open_drr', 'render', 'standardize',
-           'save_registration', 'versions', 'registration_facts', 'register', 'demo_start', 'demo', 'diagnose',
+           'save_registration', 'versions', 'registration_facts', 'register_xray', 'demo_start', 'demo', 'diagnose',
            'doctor']
 
 # %% ../nbs/diffdrr/19_cli.ipynb #0dfdf7ca
@@ -593,7 +593,7 @@ def _check_search(search: Search):
     for name in ("max_iterations", "patience"): check_positive(f"--{name.replace('_', '-')}", getattr(search, name), whole=True)
     if not -1 <= search.threshold <= 1: raise InputError("--threshold must be a similarity from -1 to 1", f"{search.threshold:g}")
 
-# %% ../nbs/diffdrr/19_cli.ipynb #18066459
+# %% ../nbs/diffdrr/19_cli.ipynb #d69fd341
 XRay = Annotated[Path, typer.Argument(help="one grey image: png, tif, npy, NIfTI, …", metavar="XRAY")]
 Folder = Annotated[Path | None, typer.Option("--output", "-o", help=f"folder for {', '.join(REGISTRATION_FILES)}")]
 
@@ -613,10 +613,10 @@ def _report(found, facts: dict, folder: Path | None, save: Callable[[], None]):
     print("wrote", *(folder / name for name in REGISTRATION_FILES))
 
 
-@app.command()
+@app.command("register")
 @grouped
-def register(ct: CT, xray: XRay, arm: CArm, stored: Stored, patient: Patient, rays: Rays, search: Search, output: Folder = None,
-             force: Force = False, quiet: Quiet = False) -> int:
+def register_xray(ct: CT, xray: XRay, arm: CArm, stored: Stored, patient: Patient, rays: Rays, search: Search, output: Folder = None,
+                  force: Force = False, quiet: Quiet = False) -> int:
     "Find the pose at which the CT looks like an X-ray."
     inputs = (ct, xray, patient.labelmap, patient.structures)
     if output is not None: check_folder(output, REGISTRATION_FILES, force=force, inputs=inputs)
