@@ -54,7 +54,7 @@ check: $(VENV)/dev  ## what a commit must pass, short of the tests: modules, not
 	@$(BIN)/python tools/docs.py
 
 clean:  ## remove everything that can be made again, .venv included
-	rm -rf $(VENV) _docs _proc build dist demo *.egg-info nbs/nbdev.yml
+	rm -rf $(VENV) .bench _docs _proc build dist demo *.egg-info nbs/nbdev.yml
 
 # The stamps are older than $(SETUP) after a change of the dependencies: then pip runs again.
 $(BIN)/python:

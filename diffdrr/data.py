@@ -164,7 +164,7 @@ def _from_array(name: str, array, affine) -> tuple[Tensor, np.ndarray]:
     if x.ndim not in (3, 4): raise InputError(f"{name} must have shape (X, Y, Z) or (1, X, Y, Z)", describe(x))
     return (x[None] if x.ndim == 3 else x), check_affine(affine)
 
-# %% ../nbs/diffdrr/07_data.ipynb #25bc2eea
+# %% ../nbs/diffdrr/07_data.ipynb #c5127c0c
 def _from_file(name: str, path, kind) -> Image:
     "A torchio image from a path, loaded; any failure of the readers becomes one sentence."
     path = Path(path).expanduser()
@@ -172,6 +172,8 @@ def _from_file(name: str, path, kind) -> Image:
         near = get_close_matches(path.name, [p.name for p in path.parent.glob("*")], n=1) if path.parent.is_dir() else None
         raise MissingFileError(f"{name} must be an existing file or DICOM folder", f"{str(path)!r}",
             f"Did you mean {near[0]!r}?" if near else "Check the path")
+    if not (path.is_file() or path.is_dir()):
+        raise InputError(f"{name} must be a regular file or a DICOM folder", f"{str(path)!r}, which is a device, pipe or socket", "Write it to a file first")
     if path.is_file() and not path.stat().st_size: raise InputError(f"{name} must be an image file", f"the empty file {str(path)!r}")
     with _quiet_itk(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchio tells at length when it goes from SimpleITK to NiBabel

@@ -8,9 +8,11 @@ __all__ = ['DRR_VARIANCE', 'check_images', 'unit_range', 'Moments', 'image_momen
            'MultiscaleNormalizedCrossCorrelation2d', 'gaussian_blur', 'image_gradient',
            'GradientNormalizedCrossCorrelation2d', 'parzen_weights', 'Histograms', 'joint_histogram',
            'mutual_information', 'MutualInformation', 'log_geodesic', 'PoseDistance', 'double_geodesic',
-           'LogGeodesicSE3', 'DoubleGeodesicSE3']
+           'LogGeodesicSE3', 'DoubleGeodesicSE3', 'RegistrationErrors', 'check_poses', 'detector_distance',
+           'isocenter_error', 'mpd', 'mrpd', 'mtre', 'projected_distance', 'registration_errors',
+           'reprojection_distance', 'rotation_error', 'source_error', 'target_registration_error', 'target_shift']
 
-# %% ../nbs/diffdrr/12_metrics.ipynb #ca9e2342
+# %% ../nbs/diffdrr/12_metrics.ipynb #43c91452
 from typing import NamedTuple
 
 import torch
@@ -19,7 +21,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .conventions import Images, InputError, check_alike, check_choice, check_positive, check_shape, describe
+from .conventions import Images, InputError, check_alike, check_choice, check_positive, check_shape
+from .errors import RegistrationErrors, check_poses, detector_distance, isocenter_error, mpd, mrpd, mtre, projected_distance
+from .errors import registration_errors, reprojection_distance, rotation_error, source_error, target_registration_error, target_shift
 from .pose import RigidTransform, so3_log_map
 
 # %% ../nbs/diffdrr/12_metrics.ipynb #611a73ca
@@ -330,27 +334,22 @@ class MutualInformation(torch.nn.Module):
     ) -> Float[Tensor, "B"]:  # 0: independent; 1 (normalised): the same
         return mutual_information(x1, x2, self.sigma, self.num_bins, self.epsilon, self.normalize)
 
-# %% ../nbs/diffdrr/12_metrics.ipynb #140576be
-def _pair(pose_1, pose_2):
-    "Refuse what is not two poses of one batch size (or one of them single)."
-    for name, pose in dict(pose_1=pose_1, pose_2=pose_2).items():
-        if not isinstance(pose, RigidTransform):
-            raise InputError(f"{name} must be a RigidTransform", describe(pose), "Make one with diffdrr.pose.convert")
-    check_alike(pose_1=pose_1.matrix, pose_2=pose_2.matrix)
-    if len(pose_1) != len(pose_2) and 1 not in (len(pose_1), len(pose_2)):
-        raise InputError("pose_1 and pose_2 must have the same batch size, or one of them a batch of 1",
-                         f"{len(pose_1)} and {len(pose_2)}", "Repeat one of them, or pass poses in matching pairs")
+# %% ../nbs/diffdrr/12_metrics.ipynb #56e782a4
+_all_ = [
+    "RegistrationErrors", "check_poses", "detector_distance", "isocenter_error", "mpd", "mrpd", "mtre", "projected_distance", "registration_errors",
+    "reprojection_distance", "rotation_error", "source_error", "target_registration_error", "target_shift",
+]
 
-
+# %% ../nbs/diffdrr/12_metrics.ipynb #86de92cc
 def log_geodesic(
     pose_1: RigidTransform,  # B or 1 poses
     pose_2: RigidTransform,  # B or 1 poses
 ) -> Float[Tensor, "B"]:  # mm and rad mixed
     "Norm of the logarithm of the motion between two poses."
-    _pair(pose_1, pose_2)
+    check_poses(pose_1=pose_1, pose_2=pose_2)
     return pose_2.compose(pose_1.inverse()).get_se3_log().norm(dim=-1)
 
-# %% ../nbs/diffdrr/12_metrics.ipynb #05d0e3fb
+# %% ../nbs/diffdrr/12_metrics.ipynb #9111cd5d
 class PoseDistance(NamedTuple):
     "How far apart two poses are."
 
@@ -366,7 +365,7 @@ def double_geodesic(
     eps: float = 1e-6,  # keeps the root differentiable, mm²
 ) -> PoseDistance:  # mm
     "Angular, translational and combined distance of two poses."
-    _pair(pose_1, pose_2)
+    check_poses(pose_1=pose_1, pose_2=pose_2)
     (R1, t1), (R2, t2) = pose_1.convert("matrix"), pose_2.convert("matrix")
     angular = check_positive("sdd", sdd) / 2 * so3_log_map(R1.mT @ R2).norm(dim=-1)
     translational = (t1 - t2).norm(dim=-1)

@@ -42,7 +42,13 @@ class Crossings(NamedTuple):
     length: Float[Tensor, "R K"]  # fraction of the way that each piece takes; 0 for padding
     cell: Int[Tensor, "R K 3"]  # the cell that the piece lies in, always a cell of the grid
 
-# %% ../nbs/diffdrr/08_rays.ipynb #72e16ca4
+# %% ../nbs/diffdrr/08_rays.ipynb #cbb7424c
+def _bare(x: Tensor) -> Tensor:
+    "A tensor without the wrappers of `torch.func`."
+    while torch._C._functorch.is_functorch_wrapped_tensor(x): x = torch._C._functorch.get_unwrapped(x)
+    return x
+
+# %% ../nbs/diffdrr/08_rays.ipynb #c8f20474
 def plane_crossings(
     a: Float[Tensor, "R"],  # ray starts along one axis, cell coordinates
     d: Float[Tensor, "R"],  # ray extent along the axis: end minus start
@@ -54,7 +60,7 @@ def plane_crossings(
         step = torch.sign(d)
         begin, end = a + enter * d, a + leave * d
         first = torch.where(d > 0, begin.floor() - 1, begin.ceil() + 1)
-        count = int((end - begin).abs().max().item()) + 4 if len(a) else 0
+        count = int(_bare((end - begin).abs()).max().item()) + 4 if len(a) else 0
         planes = first[:, None] + step[:, None] * torch.arange(count, device=a.device)
         start = torch.where(d > 0, first - 1, torch.where(d < 0, first, a.floor())).long()
     enter, leave = enter[:, None], leave[:, None]
@@ -63,7 +69,7 @@ def plane_crossings(
     tau = torch.where(tau > enter, tau, enter)
     return torch.where(tau < leave, tau, leave), start, step.long()
 
-# %% ../nbs/diffdrr/08_rays.ipynb #596a2d75
+# %% ../nbs/diffdrr/08_rays.ipynb #72c358ef
 def crossings(
     source: Float[Tensor, "R 3"],  # ray starts, cell coordinates (planes at the integers)
     target: Float[Tensor, "R 3"],  # ray ends
@@ -77,8 +83,8 @@ def crossings(
     with torch.no_grad():
         rank, cell = _merge([tau.contiguous() for tau, _, _ in axes], [s for _, s, _ in axes], [s for _, _, s in axes])
         index = rank[..., None].expand(-1, -1, 3)
-        cell = torch.empty_like(cell).scatter_(1, index, cell)
-        cell = torch.minimum(cell.clamp_(min=0), hi.long() - 1)
+        cell = torch.zeros_like(cell).scatter(1, index, cell)
+        cell = torch.minimum(cell.clamp(min=0), hi.long() - 1)
     tau = torch.cat([tau for tau, _, _ in axes], -1)
     tau = torch.zeros_like(tau).scatter(1, rank, tau)
     return Crossings(tau, torch.diff(tau, append=leave[:, None]), cell)
