@@ -169,7 +169,7 @@ def _siddon_packet(volume, n0, n1, n2, record, careful, apart):
     return total + part, A, B
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #fc64f3c7
-@portable
+@inlined
 def _workspace(): return np.zeros(2 * LOW, np.float32), np.empty(7 * LANES, np.float32), np.empty(LANES, np.int64), np.empty((LANES, 7))
 
 

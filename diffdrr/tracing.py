@@ -74,7 +74,7 @@ def compiled(function):
 # %% ../nbs/diffdrr/09b_tracing.ipynb #812e2f3d
 def inlined(function):
     "A small helper that disappears into the compiled function which calls it."
-    return portable(function, forceinline=True, _nrt=False)  # counted references slow other threads
+    return portable(function, forceinline=True)
 
 
 def portable(function, **options):
