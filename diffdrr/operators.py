@@ -62,13 +62,17 @@ def in_threads(
         if not f.cancel(): f.result()
     return results
 
-# %% ../../../work/main/nbs/diffdrr/09f_operators.ipynb #0b441c17
+# %% ../../../work/main/nbs/diffdrr/09f_operators.ipynb #3e40d773
 def raster_width(target: np.ndarray) -> int:  # rays in a row of the picture; N if there is no such structure
     "Guess the width of the picture whose pixels the rays (N, 3) end in, from the first jump between neighbours."
-    steps = np.diff(target, axis=0)
-    if len(steps) < 2: return len(target)
-    jumps = np.flatnonzero(np.abs(steps - steps[0]).sum(1) > 0.5 * np.abs(steps[0]).sum())
-    width = jumps[0] + 1 if len(jumps) else len(target)
+    width, first = len(target), 0
+    if len(target) < 3: return len(target)
+    while first < len(target) - 1:  # the first row will do, as long as it is
+        steps = np.diff(target[first : first + 1025], axis=0)
+        if not first: expected = steps[0]
+        jumps = np.flatnonzero(np.abs(steps - expected).sum(1) > 0.5 * np.abs(expected).sum())
+        if len(jumps): width = first + jumps[0] + 1; break
+        first += 1024
     return int(width) if len(target) % width == 0 else len(target)
 
 
@@ -91,7 +95,7 @@ def _strips(height, width, downwards, strip):
     if not downwards: index = index.T
     return np.concatenate([index[:, i : i + strip].reshape(-1) for i in range(0, index.shape[1], strip)])
 
-# %% ../../../work/main/nbs/diffdrr/09f_operators.ipynb #7f32b945
+# %% ../../../work/main/nbs/diffdrr/09f_operators.ipynb #3dc641da
 MODELS = {"siddon": SIDDON, "trilinear": TRILINEAR}
 
 
@@ -108,7 +112,7 @@ def _rays(source, target, axes):
     limit, arrays = 1 / torch.finfo(target.dtype).eps, []
     for x in (source, target):
         x = x.detach().reshape(-1, 3).numpy()
-        if x.size and not np.abs(x).max() <= limit:  # not: NaN is not less than anything
+        if x.size and not (x.max() <= limit and x.min() >= -limit):  # not: NaN is not less than anything
             raise InputError(f"rays must have finite ends, nearer than {limit:.0g} voxels", f"coordinates up to {np.abs(x).max():.2g}", "Check the pose")
         arrays.append(np.ascontiguousarray(x[:, axes]))
     return arrays
