@@ -22,7 +22,7 @@ bench: $(VENV)/dev  ## run the benchmark notebooks and store their outputs
 	@$(BIN)/python tools/run.py nbs/benchmarks
 
 install: $(VENV)/installed  ## make .venv and install the packages into it, editable
-dev: $(VENV)/dev  ## the same with all that work on the notebooks needs
+dev: $(VENV)/dev  ## the same with the extras, and all that work on the notebooks needs
 
 export: $(VENV)/dev  ## notebooks -> modules and the site's table of contents
 	@$(BIN)/python tools/export.py
@@ -65,5 +65,5 @@ $(VENV)/installed: $(BIN)/python $(SETUP)
 	@touch $@
 
 $(VENV)/dev: $(BIN)/python $(SETUP)
-	$(PIP) --editable ".[dev]"
+	$(PIP) --editable ".[dev,vis,train]"
 	@touch $@ $(VENV)/installed
