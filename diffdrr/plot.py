@@ -5,22 +5,23 @@
 # %% auto #0
 __all__ = ['PANEL', 'COLUMNS', 'COLORS', 'plot_mask', 'plot_drr', 'plot_axes']
 
-# %% ../nbs/diffdrr/01_plot.ipynb #3440cc96
+# %% ../nbs/diffdrr/01_plot.ipynb #4dff826e
 import re
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from .conventions import Images, InputError, describe
 
-# %% ../nbs/diffdrr/01_plot.ipynb #11214bbf
+# %% ../nbs/diffdrr/01_plot.ipynb #c65c1b5c
 def _as_batch(name: str, img) -> Tensor:
     "A picture or a batch of pictures as a (B C H W) tensor of float on the CPU, without gradient."
-    try: img = torch.as_tensor(img)
+    try: img = img if isinstance(img, Tensor) else torch.as_tensor(np.array(img))  # a copy: torch takes no array that runs backwards
     except (TypeError, ValueError, RuntimeError): raise InputError(f"{name} must be a tensor of shape (B C H W)", describe(img)) from None
     if img.is_complex(): raise InputError(f"{name} must hold real numbers", describe(img))
     if not 2 <= img.ndim <= 4 or not img.numel():
@@ -44,22 +45,23 @@ def _as_titles(title, n: int) -> list:
     if len(titles) != n: raise InputError(f"title must be one text, or a list with one for each of {n} images", f"{len(titles)} texts")
     return titles
 
-# %% ../nbs/diffdrr/01_plot.ipynb #39297781
+# %% ../nbs/diffdrr/01_plot.ipynb #7a5d2037
 PANEL = 2.6  # inches: width of a picture in a figure of our own
 COLUMNS = 5  # pictures in a row
 
 
-def _new_axes(n: int, shape: tuple[int, int], bar: bool) -> np.ndarray:
-    "A figure with n axes for pictures of `shape` (height, width) pixels."
+def _new_axes(n: int, shape: tuple[int, int], bars: int, legend: bool) -> np.ndarray:
+    "A figure with n axes for pictures of `shape` (height, width) pixels, and room for so many colour bars a row and a legend."
     columns = min(n, COLUMNS)
     rows = -(-n // columns)
     panel = min(PANEL, 10 / columns)
     tall = panel * min(max(shape[0] / shape[1], 0.3), 2) + 0.6
-    fig, axs = plt.subplots(rows, columns, figsize=((panel + 0.8 * bar) * columns + 0.4, tall * rows), layout="constrained", squeeze=False)
+    wide = panel * columns + 0.8 * min(bars, columns) + 1.2 * legend + 0.4
+    fig, axs = plt.subplots(rows, columns, figsize=(wide, tall * rows), layout="constrained", squeeze=False)
     for ax in axs.flat[n:]: ax.remove()
     return axs.flat[:n]
 
-# %% ../nbs/diffdrr/01_plot.ipynb #305d1b24
+# %% ../nbs/diffdrr/01_plot.ipynb #d3f54dcd
 COLORS = (  # ColorBrewer's Set2, told apart by most colour-blind readers
     "rgb(102,194,165)", "rgb(252,141,98)", "rgb(141,160,203)", "rgb(231,138,195)", "rgb(166,216,84)", "rgb(255,217,47)", "rgb(229,196,148)",
 )
@@ -73,6 +75,16 @@ def _as_rgb(color) -> list[int]:
     except ValueError:
         raise InputError("colors must be matplotlib colours or 'rgb(r,g,b)' with values up to 255", describe(color)) from None
 
+# %% ../nbs/diffdrr/01_plot.ipynb #6e36e919
+def _name_labels(ax, names, rgb, seen: Tensor, alpha: float) -> None:
+    "A legend of the labels that are seen, beside the last picture."
+    names = list(names)
+    if len(names) != seen.shape[1]:
+        raise InputError(f"names must hold one for each of {seen.shape[1]} drawn labels", f"{len(names)} names", "None leaves one out")
+    shades = [np.divide(rgb[i % len(rgb)], 255) for i in range(len(names))]
+    drawn = [Patch(color=shades[i], alpha=alpha, label=name) for i, name in enumerate(names) if name and seen[:, i].any()]
+    if drawn: ax.legend(handles=drawn, loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, fontsize=8, frameon=False)
+
 
 def plot_mask(
     img: Images,  # one channel for each label (B C H W)
@@ -82,6 +94,7 @@ def plot_mask(
     return_masks: bool = False,  # return the pictures that were laid over the image
     *,
     background: bool = False,  # channel 0 is the background: leave it out
+    names: list[str | None] | None = None,  # of the drawn labels: a legend beside the last image names those that are seen
 ) -> Tensor | None:  # (B C H W 4) bytes, red, green, blue and opacity of each drawn channel
     "Tint the pixels that see a label, over images drawn before."
     img = _as_batch("img", img)
@@ -92,10 +105,12 @@ def plot_mask(
     masks = seen[..., None] * palette[:, None, None]
     for ax, item in zip(axs, masks):
         extent = ax.images[0].get_extent() if ax.images else None
-        for mask in item: ax.imshow(mask.numpy(), alpha=alpha, extent=extent)
+        for mask in item:
+            if mask.any(): ax.imshow(mask.numpy(), alpha=alpha, extent=extent)
+    if names is not None: _name_labels(axs[-1], names, rgb, seen, alpha)
     return masks if return_masks else None
 
-# %% ../nbs/diffdrr/01_plot.ipynb #69af2126
+# %% ../nbs/diffdrr/01_plot.ipynb #0a0d53e7
 def _label_ends(ax, height: int, width: int, ticks: bool, image_frame: bool) -> None:
     "Label the first and the last pixel (or, in the image frame, the edges) of both sides."
     ax.xaxis.tick_top()
@@ -104,7 +119,7 @@ def _label_ends(ax, height: int, width: int, ticks: bool, image_frame: bool) -> 
     if not image_frame: at, text = (lambda n: sorted({0, n - 1})), (lambda n: sorted({1, n}))
     ax.set(xticks=at(width), xticklabels=text(width), yticks=at(height), yticklabels=text(height))
 
-
+# %% ../nbs/diffdrr/01_plot.ipynb #6549e5a4
 def plot_drr(
     img: Images,  # images (B C H W), channels are summed, labels from 1 on tinted; (C H W) and (H W) are one image
     title: str | list[str] | None = None,  # text below each image
@@ -113,7 +128,9 @@ def plot_drr(
     cmap: str = "gray",  # bright is much matter, for line integrals
     *,
     bar: bool = False,  # a colour bar beside each image
-    label: str | None = None,  # what the colours mean, with its unit
+    label: str | None = None,  # what the colours mean, with its unit; asks for a bar
+    same_scale: bool = False,  # one grey scale for the whole batch, and one bar
+    names: list[str | None] | None = None,  # of the labels, channels 1 and on: a legend of those that are seen
     image_frame: bool = False,  # pixel edges at whole numbers (our image frame), not centres
     **imshow_kwargs,  # for `Axes.imshow`, e.g. vmin and vmax
 ) -> np.ndarray:  # the axes, one for each image
@@ -121,16 +138,20 @@ def plot_drr(
     channels = _as_batch("img", img)
     img = channels.sum(1)
     (n, height, width), titles = img.shape, _as_titles(title, len(img))
-    axs = _new_axes(n, (height, width), bar) if axs is None else _as_axes(axs, n)
-    own_extent = "extent" in imshow_kwargs
+    if names is not None and channels.shape[1] < 2:
+        raise InputError("names need one channel for each label", describe(channels), "Render with mask_to_channels=True")
+    bars = (1 if same_scale else n) * (bar or label is not None)
+    axs = _new_axes(n, (height, width), bars, names is not None) if axs is None else _as_axes(axs, n)
+    own_extent, finite = "extent" in imshow_kwargs, img[img.isfinite()]
+    if same_scale and len(finite): imshow_kwargs = dict(vmin=finite.min().item(), vmax=finite.max().item()) | imshow_kwargs
     if image_frame and not own_extent: imshow_kwargs["extent"] = (0, width, height, 0)
     for ax, picture, text in zip(axs, img, titles):
         drawn = ax.imshow(picture.numpy(), cmap=cmap, **imshow_kwargs)
+        ax.set_xlabel(text or "")
         if not own_extent: _label_ends(ax, height, width, ticks, image_frame)
         elif not ticks: ax.set(xticks=[], yticks=[])
-        ax.set_xlabel(text or "")
-        if bar or label: ax.figure.colorbar(drawn, ax=ax, label=label, shrink=0.8)
-    if channels.shape[1] > 1: plot_mask(channels[:, 1:], axs)
+        if bars == n or bars and ax is axs[-1]: ax.figure.colorbar(drawn, ax=ax if bars == n else list(axs), label=label, shrink=0.8)
+    if channels.shape[1] > 1: plot_mask(channels[:, 1:], axs, names=names)
     return axs
 
 # %% ../nbs/diffdrr/01_plot.ipynb #757c2057

@@ -8,20 +8,27 @@ import argparse, sys
 import yaml
 from common import cfg, notebooks, update
 
-START = ["index.ipynb", "tutorials/introduction.ipynb", "tutorials/registration.ipynb"]  # to be read first, in this order
+TUTORIALS = {  # in the order of reading
+    "Pictures": ["introduction", "geometry", "labels", "trilinear_or_siddon", "timing"],
+    "Finding the pose": ["registration", "two_views", "verdict", "landscapes", "jacobian_images", "own_data"],
+    "Finding the volume": ["reconstruction"],
+    "Learning the pose": ["sampling", "train", "sparse", "evaluation", "deepfluoro"],
+    "Coming from the published packages": ["migrating"],
+}
+START = ["index.ipynb", "gallery.ipynb"]  # to be read first, in this order
 LAST = ["citation.ipynb"]
-PARTS = {"Tutorials": "tutorials/", "diffdrr": "diffdrr/", "diffpose": "diffpose/", "Benchmarks": "benchmarks/"}
+PARTS = {"How to": "howto/", "diffdrr": "diffdrr/", "diffpose": "diffpose/", "Benchmarks": "benchmarks/"}
 
 
 def contents():
-    "The sidebar: what to read first, then each folder in the order of its file names."
+    "The sidebar: what to read first, the tutorials, then each folder in the order of its file names."
     pages = [p.relative_to(cfg.nbs_path).as_posix() for p in notebooks()]
-    first, last = ([p for p in some if p in pages] for some in (START, LAST))
-    rest = [p for p in pages if p not in first + last]
-    parts = {"Start here": first} | {name: [p for p in rest if p.startswith(folder)] for name, folder in PARTS.items()}
-    stray = set(rest) - {p for part in parts.values() for p in part}
-    if stray: sys.exit(f"{', '.join(sorted(stray))}: in no part of the book; add its folder to PARTS in tools/sidebar.py")
-    return [{"section": name, "contents": part} for name, part in parts.items() if part] + last
+    parts = {"Start here": START} | {f"Tutorials: {part[0].lower()}{part[1:]}": [f"tutorials/{name}.ipynb" for name in names] for part, names in TUTORIALS.items()}
+    parts |= {name: [p for p in pages if p.startswith(folder)] for name, folder in PARTS.items()}
+    listed = [p for part in parts.values() for p in part] + LAST
+    wrong = set(pages) ^ set(listed)
+    if wrong: sys.exit(f"{', '.join(sorted(wrong))}: a notebook in no part of the book, or a part without its notebook; see the lists in tools/sidebar.py")
+    return [{"section": name, "contents": part} for name, part in parts.items() if part] + LAST
 
 
 def main():
