@@ -27,7 +27,7 @@ from .augmentation import augment
 from .config import TrainingConfig
 from .specimen import PoseOffsets, Specimen
 
-# %% ../nbs/diffpose/26c_batches.ipynb #cf0477b9
+# %% ../nbs/diffpose/26c_batches.ipynb #872ca665
 DEEPFLUORO = ("17-1882", "18-1109", "18-0725", "18-2799", "18-2800", "17-1905")  # in conventional order, from 1
 VIEWS = ("ap", "lat", "ap-max", "lat-max")
 
@@ -37,7 +37,8 @@ def open_specimen(
     labelmap: str | None = None,  # labels of a CT that is given by its path
 ) -> Specimen:
     "The specimen that a configuration names."
-    if name in ("phantom", "example"): return Specimen.from_ct((load_phantom if name == "phantom" else load_example_ct)(density="mu"), name=name)
+    if name == "phantom": return Specimen.from_ct(load_phantom(density="mu"), name=name)
+    if name == "example": return Specimen.from_ct(load_example_ct(density="mu"), name=name)
     path, sign, which = name.partition("#")
     view, _, number = which.partition("/")
     if not sign: return Specimen.from_ct(path, labelmap, name=Path(path).name.split(".")[0])
@@ -50,7 +51,7 @@ def open_specimen(
     raise InputError("a specimen of a file must be named FILE.h5#17-1882 (DeepFluoro) or FILE.h5#ap/1 (Ljubljana)", repr(name),
         f"DeepFluoro has {', '.join(DEEPFLUORO)}; Ljubljana has the views {', '.join(VIEWS)}")
 
-# %% ../nbs/diffpose/26c_batches.ipynb #340fb4cd
+# %% ../nbs/diffpose/26c_batches.ipynb #1ae890c6
 class Scene(NamedTuple):
     "What X-rays are made of."
 
@@ -80,7 +81,8 @@ def make_scene(
 
 def _numbered(subject, labels) -> Tensor:
     "The labelmap with the given labels as 1, 2, 3 … and the rest as 0."
-    if getattr(subject, "mask", None) is None: raise InputError("a Dice loss needs a labelmap", "a specimen without one", "Pass labelmap=, or set dice_weight to 0")
+    if getattr(subject, "mask", None) is None:
+        raise InputError("a Dice loss needs a labelmap", "a specimen without one", "Pass labelmap=, or set dice_weight to 0")
     mask = subject.mask.data[0]
     new = torch.zeros_like(mask)
     for k, label in enumerate(labels, 1):

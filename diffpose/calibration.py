@@ -15,7 +15,7 @@ from diffdrr.conventions import InputError, Matrices, Points, check_alike, check
 from diffdrr.pose import PARAMETERIZATIONS, AffineTransform, make_matrix, matrix_to_rotation, rotation_to_matrix, twist_to_matrix
 from diffdrr.pose import RigidTransform as Pose
 
-# %% ../nbs/diffpose/20_calibration.ipynb #726f8d41
+# %% ../nbs/diffpose/20_calibration.ipynb #af6b9bec
 def _row_word(parameterization: str) -> str:  # the name that diffdrr has for it
     "Translate DiffPose's name of a parameterisation."
     check_choice("parameterization", parameterization, (*PARAMETERIZATIONS, "so3_log_map"))
@@ -41,7 +41,8 @@ class RigidTransform(Pose):
         check_shape("t", t, "B 3", "A translation has three components, mm")
         R, matrix, t = (x.to(device=device, dtype=dtype) for x in (R, matrix, t))
         check_alike(R=matrix, t=t)
-        super().__init__(twist_to_matrix(torch.cat((t, R), -1)) if name == "se3_log_map" else make_matrix(matrix, t), check=name == "matrix")
+        matrix = twist_to_matrix(torch.cat((t, R), -1)) if name == "se3_log_map" else make_matrix(matrix, t)
+        super().__init__(matrix, check=name == "matrix")
 
 # %% ../nbs/diffpose/20_calibration.ipynb #884f6269
 @patch
@@ -89,14 +90,16 @@ def transform_normals(self: RigidTransform,
     turn = Pose(make_matrix(self.rotation, torch.zeros_like(self.translation)), check=False)
     return _map(turn, normals)
 
-# %% ../nbs/diffpose/20_calibration.ipynb #ef9951eb
+# %% ../nbs/diffpose/20_calibration.ipynb #4753b049
 @patch
 def compose(self: RigidTransform,
     *others: Pose,  # applied after this one, in this order: poses, or PyTorch3D's transforms
 ) -> RigidTransform:  # all of them, one after another
     "First this one, then the others."
     pose = self.to_diffdrr()
-    for other in others: pose = pose.compose(other if isinstance(other, AffineTransform) or not hasattr(other, "get_matrix") else Pose.from_pytorch3d(other))
+    for other in others:
+        theirs = hasattr(other, "get_matrix") and not isinstance(other, AffineTransform)
+        pose = pose.compose(Pose.from_pytorch3d(other) if theirs else other)
     return RigidTransform.from_diffdrr(pose)
 
 
@@ -107,7 +110,7 @@ def inverse(self: RigidTransform,
     "The motion back."
     return RigidTransform.from_diffdrr(self.to_diffdrr().inverse())
 
-# %% ../nbs/diffpose/20_calibration.ipynb #f731c425
+# %% ../nbs/diffpose/20_calibration.ipynb #9eaf0d51
 @patch
 def to_diffdrr(self: RigidTransform) -> Pose:
     "The same pose without the second vocabulary."
@@ -119,7 +122,8 @@ def from_diffdrr(cls: RigidTransform,
     pose: Pose,  # a diffdrr.pose.RigidTransform
 ) -> RigidTransform:
     "A pose of diffdrr in DiffPose's words."
-    if not isinstance(pose, Pose): raise InputError("pose must be a diffdrr.pose.RigidTransform", describe(pose), "Make one with diffdrr.pose.convert")
+    if not isinstance(pose, Pose):
+        raise InputError("pose must be a diffdrr.pose.RigidTransform", describe(pose), "Make one with diffdrr.pose.convert")
     transform = cls.__new__(cls)
     Pose.__init__(transform, pose.matrix, check=False)
     return transform
@@ -181,7 +185,7 @@ def from_pytorch3d(cls: RigidTransform,
     "From PyTorch3D's transform."
     return cls.from_diffdrr(Pose.from_pytorch3d(transform))
 
-# %% ../nbs/diffpose/20_calibration.ipynb #39ff5618
+# %% ../nbs/diffpose/20_calibration.ipynb #26fb680d
 def convert(
     transform,  # a RigidTransform, for "se3_exp_map"; otherwise a pair: rotations, translations in mm
     input_parameterization: str,  # "se3_exp_map", "so3_log_map", or one of diffdrr.pose.PARAMETERIZATIONS
@@ -192,21 +196,24 @@ def convert(
     "From one way of writing a pose to another."
     for name, value in dict(input_parameterization=input_parameterization, output_parameterization=output_parameterization).items():
         check_choice(name, value, ("se3_exp_map", "so3_log_map", *PARAMETERIZATIONS))
-    if input_parameterization == "se3_exp_map": pose = transform if isinstance(transform, RigidTransform) else RigidTransform.from_diffdrr(transform)
-    elif isinstance(transform, (tuple, list)) and len(transform) == 2: pose = RigidTransform(*transform, input_parameterization, input_convention)
+    if input_parameterization == "se3_exp_map":
+        pose = transform if isinstance(transform, RigidTransform) else RigidTransform.from_diffdrr(transform)
+    elif isinstance(transform, (tuple, list)) and len(transform) == 2:
+        pose = RigidTransform(*transform, input_parameterization, input_convention)
     else: raise InputError("transform must be a pair, rotations and translations", describe(transform), "Pass [rotation, translation]")
     if output_parameterization == "se3_exp_map": return pose
     if output_parameterization == "se3_log_map": return pose.get_se3_log().split(3, -1)[::-1]
     return pose.get_rotation(output_parameterization, output_convention), pose.get_translation()
 
-# %% ../nbs/diffpose/20_calibration.ipynb #83a96468
+# %% ../nbs/diffpose/20_calibration.ipynb #489a3b3b
 def perspective_projection(
     extrinsic: Pose,  # world to camera, B or 1
     intrinsic: Float[Tensor, "3 3"],  # camera to pixels, in pixels; or (B, 3, 3)
     x: Points,  # (B, N, 3), B or 1, mm, world frame
 ) -> Float[Tensor, "B N 2"]:  # column and row, in the pixels of `intrinsic`
     "Project points by an extrinsic and an intrinsic matrix."
-    if not isinstance(extrinsic, Pose): raise InputError("extrinsic must be a RigidTransform", describe(extrinsic), "Wrap it: RigidTransform(R, t)")
+    if not isinstance(extrinsic, Pose):
+        raise InputError("extrinsic must be a RigidTransform", describe(extrinsic), "Wrap it: RigidTransform(R, t)")
     K = intrinsic[None] if isinstance(intrinsic, Tensor) and intrinsic.ndim == 2 else intrinsic
     check_shape("intrinsic", K, "B 3 3", "It is 3×3, with focal lengths and principal point in pixels")
     camera = extrinsic(x)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from diffdrr.conventions import InputError, check_positive, describe
 from .files import write_bytes
 
-# %% ../nbs/diffpose/26a_checkpoints.ipynb #1d9610d3
+# %% ../nbs/diffpose/26a_checkpoints.ipynb #808ed470
 def flatten(
     tree,  # nested dictionaries, lists and tuples of tensors, numbers, words and None
     name: str = "",  # of the tree, for messages and for the tensors' names
@@ -31,7 +31,9 @@ def flatten(
     if tree is None or isinstance(tree, (bool, int, float, str)): return {}, tree
     if isinstance(tree, dict): pairs = list(tree.items())
     elif isinstance(tree, (list, tuple)): pairs = list(enumerate(tree))
-    else: raise InputError(f"{name or 'a state'} must be made of tensors, numbers, words, lists and dictionaries", describe(tree), "Other objects would have to be pickled")
+    else:
+        asked = f"{name or 'a state'} must be made of tensors, numbers, words, lists and dictionaries"
+        raise InputError(asked, describe(tree), "Other objects would have to be pickled")
     tensors, layout = {}, []
     for key, value in pairs:
         if not isinstance(key, (int, str)): raise InputError(f"keys of {name or 'a state'} must be words or whole numbers", describe(key))
@@ -69,14 +71,15 @@ def _digest(tensors: dict[str, Tensor], layout) -> str:
         digest.update(t.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
-# %% ../nbs/diffpose/26a_checkpoints.ipynb #540fe7ee
+# %% ../nbs/diffpose/26a_checkpoints.ipynb #8367e5b0
 FORMAT = "diffpose-state-1"
 
 
 def _safetensors():
     "The library, or an error that names the extra."
     try: import safetensors.torch
-    except ModuleNotFoundError as e: raise InputError("checkpoints need the package safetensors", "none", "pip install 'diffdrr[train]'") from e
+    except ModuleNotFoundError as e:
+        raise InputError("checkpoints need the package safetensors", "none", "pip install 'diffdrr[train]'") from e
     return safetensors
 
 
@@ -103,7 +106,7 @@ def _sync_folder(folder: Path):
     except OSError: pass  # some network file systems refuse; the file itself is safe
     finally: os.close(handle)
 
-# %% ../nbs/diffpose/26a_checkpoints.ipynb #cfcd18cc
+# %% ../nbs/diffpose/26a_checkpoints.ipynb #89309d7f
 class State(NamedTuple):
     "What was in a file."
 
@@ -128,7 +131,8 @@ def load_state(
         if isinstance(e, InputError): raise
         raise InputError(asked, f"{shown}, which is damaged: {e}", "Go on from the one before") from e
     if _digest(tensors, [layout, about]) != header.get("sha256"):
-        raise InputError(asked, f"{shown}, whose content does not match its digest", "The disk or the copy is faulty; go on from the one before")
+        fix = "The disk or the copy is faulty; go on from the one before"
+        raise InputError(asked, f"{shown}, whose content does not match its digest", fix)
     return State(unflatten(tensors, layout), unflatten({}, about))
 
 # %% ../nbs/diffpose/26a_checkpoints.ipynb #b92d7de8

@@ -8,8 +8,9 @@ __all__ = ['MARGIN', 'FILE', 'ADVICE', 'ORIGINS', 'MEAN', 'SPREAD', 'PELVIS', 'm
            'read_deepfluoro', 'DeepFluoroDataset', 'convert_deepfluoro_to_diffdrr', 'convert_diffdrr_to_deepfluoro',
            'get_random_offset', 'Transforms', 'check_deepfluoro', 'Evaluator']
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #f903201e
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #fc343e42
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ from .specimen import Camera, Evaluator, Intrinsics, Lazy, PoseOffsets, Projecti
 from .specimen import first_voxel, matrices_from_camera, orientation_of, panel_from_matrix, published_offsets, straight_view
 from .twin import LANDMARKS, OPEN_BEAM, SPECIMENS
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #49ee8954
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #a5d62fc1
 MARGIN = 50 / 1536  # share of the picture that is cut off at each side
 
 
@@ -45,8 +46,10 @@ def check_intensities(
     name: str = "img",  # what to call it in an error
 ) -> Tensor:  # the same
     "Refuse what cannot be intensities."
-    if not torch.isfinite(img).all(): raise InputError(f"the intensities of {name} must be finite", f"{int((~torch.isfinite(img)).sum())} NaN or infinite values")
-    if img.min() < 0: raise InputError(f"the intensities of {name} must be ≥ 0", f"a minimum of {img.min():g} in {int((img < 0).sum())} pixels",
+    if not torch.isfinite(img).all(): raise InputError(f"the intensities of {name} must be finite",
+        f"{int((~torch.isfinite(img)).sum())} NaN or infinite values")
+    if img.min() < 0: raise InputError(f"the intensities of {name} must be ≥ 0",
+        f"a minimum of {img.min():g} in {int((img < 0).sum())} pixels",
         "Have logarithms been taken already?")
     if not img.max() > 0: raise InputError(f"the intensities of {name} must be > 0 somewhere", "zeros only")
     return img
@@ -64,7 +67,7 @@ def preprocess(
     if size is not None: img, low = F.interpolate(img, (check_positive("size", size, whole=True),) * 2, mode="area"), low.expand_as(low)
     return linearize(torch.maximum(img, low.clamp(max=float(initial_energy))), float(initial_energy), floor=1e-30)
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #d62a35af
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #de63a2d1
 FILE = "ipcai_2020_full_res_data.h5"
 ADVICE = "Run `diffpose download deepfluoro`, set DIFFPOSE_DATA to the folder that has it, or pass filename="
 
@@ -91,10 +94,11 @@ def read_parameters(
     with node.blame("extrinsic"): RigidTransform(torch.from_numpy(E))
     ratio = abs(K[0, 0] * delx / (K[1, 1] * dely))
     if not 0.99 < ratio < 1.01:
-        raise InputError(f"{node.where('intrinsic')} and the pixel spacings must agree on sdd", f"{abs(K[0, 0]) * delx:g} and {abs(K[1, 1]) * dely:g} mm")
+        raise InputError(f"{node.where('intrinsic')} and the pixel spacings must agree on sdd",
+            f"{abs(K[0, 0]) * delx:g} and {abs(K[1, 1]) * dely:g} mm")
     return ProjectionParameters(K, E, size, delx, dely)
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #789a315b
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #fc5171b2
 ORIGINS = ("center", "corner")
 
 
@@ -112,7 +116,8 @@ def _grid(node: Node, group: str, origin: str) -> np.ndarray:  # (4, 4) voxel in
 def _read_labels(node: Node, origin: str, labels) -> tuple | None:
     "The labelmap of a specimen with its affine, and the names of its labels."
     if "vol-seg" not in node:
-        if labels is not None: raise InputError(f"{node.where('vol-seg')} is needed for labels={labels!r}", "a specimen without a labelmap", "Leave labels out")
+        if labels is not None: raise InputError(f"{node.where('vol-seg')} is needed for labels={labels!r}",
+            "a specimen without a labelmap", "Leave labels out")
         return None
     data = node.array("vol-seg/image/pixels", (None, None, None))
     affine = _grid(node, "vol-seg/image" if "spacing" in node["vol-seg/image"] else "vol", origin)
@@ -165,7 +170,7 @@ def read_raw(
     img = torch.from_numpy(np.ascontiguousarray(node.array("image/pixels", size, finite=False), dtype=np.float32))[None, None]
     return check_intensities(img.rot90(2, (-2, -1)) if rotated else img, node.where("image/pixels")), rotated
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #9497d2ec
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #e54c8511
 def read_projection(
     path: Path,  # the file
     specimen: str,  # e.g. "17-1882"
@@ -189,7 +194,8 @@ def read_projection(
         marks = _read_marks(node["gt-landmarks"], parameters.size, rotated, crop)
     panel, pose = poses.pop("pelvis")
     counted = (raw > 0)[0, 0, crop:raw.shape[-2] - crop, crop:raw.shape[-1] - crop]
-    return Projection(f"{specimen}/projections/{keys[index]}", preprocess(raw) if process else raw, panel, pose, marks, None if counted.all() else counted, rotated,
+    return Projection(f"{specimen}/projections/{keys[index]}", preprocess(raw) if process else raw, panel, pose, marks,
+        None if counted.all() else counted, rotated,
         {body: camera.pose for body, camera in poses.items()})
 
 
@@ -199,7 +205,7 @@ def _read_marks(node: Node, size, rotated: bool, crop: int) -> Tensor:  # (1, 14
     if rotated: uv = np.array([size[1] - 1, size[0] - 1]) - uv
     return torch.from_numpy(uv - crop + 0.5).float()[None]
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #a7dff5d4
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #90885cab
 MEAN = (10.0, 250.0, 5.0, 0.0, 0.0, 0.0)  # mm and radians, LPS: published with DiffPose
 SPREAD = (70.0, 90.0, 50.0, 0.2, 0.1, 0.25)
 
@@ -213,8 +219,9 @@ def read_deepfluoro(
     **options,  # of `diffdrr.data.read`
 ) -> Specimen:
     "One specimen of DeepFluoro, or of a twin."
-    if not isinstance(id_number, int) or not 1 <= id_number <= len(SPECIMENS):
-        raise InputError(f"id_number must be a whole number from 1 to {len(SPECIMENS)}", describe(id_number), f"They stand for {', '.join(SPECIMENS)}")
+    if not isinstance(id_number, Integral) or id_number is True or not 1 <= id_number <= len(SPECIMENS):
+        raise InputError(f"id_number must be a whole number from 1 to {len(SPECIMENS)}", describe(id_number),
+            f"They stand for {', '.join(SPECIMENS)}")
     path, name = find_file(FILE, filename, ADVICE), SPECIMENS[id_number - 1]
     with open_h5(path) as root:
         parameters, node = read_parameters(root), root[name]
@@ -228,7 +235,7 @@ def read_deepfluoro(
 
 PELVIS = ("left-hemipelvis", "right-hemipelvis", "vertebrae", "upper-sacrum", "lower-sacrum")  # without the femurs, which move
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #6ab76907
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #c9a95245
 class DeepFluoroDataset(torch.utils.data.Dataset):
     "The X-rays of one specimen and their poses."
 
@@ -252,7 +259,8 @@ class DeepFluoroDataset(torch.utils.data.Dataset):
 
     def projection(self, idx: int) -> Projection:
         "An X-ray with everything that is known about it."
-        if not -len(self) <= idx < len(self): raise IndexError(f"{self.specimen.name} has {len(self)} X-rays, but number {idx} was asked for")
+        if not -len(self) <= idx < len(self):
+            raise IndexError(f"{self.specimen.name} has {len(self)} X-rays, but number {idx} was asked for")
         return self.specimen.projections.load(idx % len(self), process=self.preprocess)
 
 # %% ../nbs/diffpose/23_deepfluoro.ipynb #1d85511c
@@ -308,13 +316,14 @@ def get_2d_fiducials(self: DeepFluoroDataset,
     estimate = RigidTransform(pose.matrix.detach().to(shot.pose.matrix), check=False)
     return panel.project(self.fiducials, shot.pose), panel.project(self.fiducials, estimate)
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #b7ec6fe8
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #6cf61796
 def convert_deepfluoro_to_diffdrr(
     specimen: DeepFluoroDataset,
     pose: RigidTransform,  # camera world to LPS mm, as `gt-poses` of the file: n of them
 ) -> RigidTransform:  # n poses, as `DRR` takes them
     "From the camera of the file to ours."
-    return RigidTransform(torch.cat([_camera(specimen.parameters, m.detach().cpu().double().numpy(), specimen.subject).pose.matrix for m in pose.matrix]), check=False)
+    return RigidTransform(torch.cat([_camera(specimen.parameters, m.detach().cpu().double().numpy(),
+        specimen.subject).pose.matrix for m in pose.matrix]), check=False)
 
 
 def convert_diffdrr_to_deepfluoro(
@@ -354,7 +363,7 @@ class Transforms(Standardize):
         eps: float = 1e-6,  # against division by zero
     ): super().__init__(size, size, 0.3080, 0.1494, eps)
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #4d45b0d8
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #f08e088d
 def check_deepfluoro(
     filename: str | Path | None = None,  # the file; None: in the data folder
 ) -> pd.DataFrame:  # one row for each specimen
@@ -362,13 +371,15 @@ def check_deepfluoro(
     with open_h5(find_file(FILE, filename, ADVICE)) as root:
         parameters, rows = read_parameters(root), []
         names = [name for name in root.keys() if name != "proj-params"]
-        if not names: raise InputError(f"{root.where()} must hold specimens", "only 'proj-params'", f"They are called {', '.join(SPECIMENS)}")
+        if not names: raise InputError(f"{root.where()} must hold specimens", "only 'proj-params'",
+            f"They are called {', '.join(SPECIMENS)}")
         for name in names:
             node = root[name]
             read_landmarks(node); _grid(node, "vol", "center")
             pictures = [_check_picture(node[f"projections/{key}"], parameters) for key in node["projections"].keys()]
             segmented = "vol-seg" in node and node.shape("vol-seg/image/pixels") == node.shape("vol/pixels")
-            rows.append(dict(specimen=name, xrays=len(pictures), turned=sum(pictures), ct=node.shape("vol/pixels")[::-1], labelmap=segmented, landmarks=len(LANDMARKS)))
+            rows.append(dict(specimen=name, xrays=len(pictures), turned=sum(pictures), ct=node.shape("vol/pixels")[::-1],
+                labelmap=segmented, landmarks=len(LANDMARKS)))
     return pd.DataFrame(rows).set_index("specimen")
 
 

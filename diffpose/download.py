@@ -28,7 +28,7 @@ from .deepfluoro import FILE as DEEPFLUORO, check_deepfluoro
 from .files import data_folder
 from .ljubljana import FILE as LJUBLJANA, check_ljubljana
 
-# %% ../nbs/diffpose/24a_download.ipynb #8f46a922
+# %% ../nbs/diffpose/24a_download.ipynb #ef20aee7
 CHUNK = 1 << 20  # bytes
 
 
@@ -59,19 +59,22 @@ def fetch(
             if e.code < 500: raise DownloadError(f"{url!r} must be served", f"status {e.code}, {e.reason}") from e
             last = e
         except (ConnectionError, TimeoutError, urllib.error.URLError, urllib.error.ContentTooShortError) as e: last = e
-        except OSError as e: raise InputError("a download needs a folder with room that can be written to", f"{str(part)!r}: {e.strerror}") from e
+        except OSError as e: raise InputError("a download needs a folder with room that can be written to",
+            f"{str(part)!r}: {e.strerror}") from e
     else:
         have = part.stat().st_size if part.exists() else 0
-        raise DownloadError(f"{url!r} must send the whole file", f"{have / 1e6:.1f} MB after {attempts} attempts: {getattr(last, 'reason', last)}",
+        raise DownloadError(f"{url!r} must send the whole file",
+            f"{have / 1e6:.1f} MB after {attempts} attempts: {getattr(last, 'reason', last)}",
             "What was received is kept: call again to go on") from last
     if check is not None and (got := check(part)) != checksum:
         _forget(part)
-        raise DownloadError(f"{path.name!r} must have the checksum {checksum}", got, "It was thrown away: download it again, or ask whether the file has changed")
+        raise DownloadError(f"{path.name!r} must have the checksum {checksum}", got,
+            "It was thrown away: download it again, or ask whether the file has changed")
     os.replace(part, path)
     _forget(part)
     return path
 
-# %% ../nbs/diffpose/24a_download.ipynb #a2cc733b
+# %% ../nbs/diffpose/24a_download.ipynb #8faaba1d
 def _hasher(checksum: str | None) -> Callable | None:
     "A function that computes a checksum of the given kind, in the same notation."
     if checksum is None: return None
@@ -108,17 +111,20 @@ def _receive(url: str, part: Path, timeout: float, progress: bool) -> None:
         total = None if length is None else have + int(length)
         _check_room(part.parent, total, have)
         _tag(part).write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
-        with open(part, "ab" if have else "wb") as f, tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=not progress) as bar:
+        with open(part, "ab" if have else "wb") as f, tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=part.stem,
+            disable=not progress) as bar:
             while chunk := answer.read(CHUNK): f.write(chunk); bar.update(len(chunk))
-    if total is not None and part.stat().st_size < total: raise ConnectionError(f"the connection ended after {part.stat().st_size} of {total} bytes")
+    got = part.stat().st_size
+    if total is not None and got < total: raise ConnectionError(f"the connection ended after {got} of {total} bytes")
 
 
 def _check_room(folder: Path, total: int | None, have: int) -> None:
     free = shutil.disk_usage(folder).free
     if total is not None and total - have > free:
-        raise InputError(f"{(total - have) / 1e6:.0f} MB must fit on the disk of {str(folder)!r}", f"{free / 1e6:.0f} MB free", "Name another folder, or set DIFFPOSE_DATA")
+        raise InputError(f"{(total - have) / 1e6:.0f} MB must fit on the disk of {str(folder)!r}", f"{free / 1e6:.0f} MB free",
+            "Name another folder, or set DIFFPOSE_DATA")
 
-# %% ../nbs/diffpose/24a_download.ipynb #1a20cd00
+# %% ../nbs/diffpose/24a_download.ipynb #3e64e433
 def unpack(
     archive: str | Path,  # a zip file with the member somewhere in it, or the file itself
     path: str | Path,  # of the file: its name is looked for in the archive
@@ -131,17 +137,19 @@ def unpack(
     try:
         with zipfile.ZipFile(archive) as z:
             found = [name for name in z.namelist() if name.rsplit("/")[-1] == path.name]
-            if not found: raise InputError(f"{archive.name!r} must hold {path.name!r}", f"only {', '.join(map(repr, z.namelist()[:5])) or 'nothing'}")
+            if not found: raise InputError(f"{archive.name!r} must hold {path.name!r}",
+                f"only {', '.join(map(repr, z.namelist()[:5])) or 'nothing'}")
             _check_room(path.parent, z.getinfo(found[0]).file_size, 0)
             with z.open(found[0]) as source, open(part, "wb") as sink: shutil.copyfileobj(source, sink, CHUNK)
         os.replace(part, path)
     except (zipfile.BadZipFile, zlib.error, EOFError) as e:
         raise InputError(f"{archive.name!r} must be a whole zip archive", f"{e}", "Delete it and download it again") from e
-    except OSError as e: raise InputError("unpacking needs a folder with room that can be written to", f"{str(path)!r}: {e.strerror}") from e
+    except OSError as e: raise InputError("unpacking needs a folder with room that can be written to",
+        f"{str(path)!r}: {e.strerror}") from e
     finally: part.unlink(missing_ok=True)
     return path
 
-# %% ../nbs/diffpose/24a_download.ipynb #4f72696f
+# %% ../nbs/diffpose/24a_download.ipynb #65514365
 class Source(NamedTuple):
     "Where a data set comes from."
 
@@ -155,17 +163,22 @@ class Source(NamedTuple):
 
 
 _JHU, _DOI = "https://archive.data.jhu.edu", "doi:10.7281/T1/IFSXNV"
+_GOOGLE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 
 SOURCES = dict(
-    deepfluoro=Source(DEEPFLUORO, f"{_JHU}/api/access/datafile/:persistentId/?persistentId={_DOI}/EAN9GH", f"{_JHU}/dataset.xhtml?persistentId={_DOI}",
-        "CC BY-NC 4.0; cite Grupp et al., Automatic annotation of hip anatomy in fluoroscopy for robust and efficient 2D/3D registration (2020)",
+    deepfluoro=Source(
+        DEEPFLUORO,
+        f"{_JHU}/api/access/datafile/:persistentId/?persistentId={_DOI}/EAN9GH",
+        f"{_JHU}/dataset.xhtml?persistentId={_DOI}",
+        "CC BY-NC 4.0; cite Grupp et al., Automatic annotation of hip anatomy in fluoroscopy …, 2020",
         check_deepfluoro, f"{_JHU}/api/datasets/:persistentId/?persistentId={_DOI}", f"{_DOI}/EAN9GH"),
-    ljubljana=Source(LJUBLJANA, "https://drive.usercontent.google.com/download?id=1x585pGLI8QGk21qZ2oGwwQ9LMJ09Tqrx&export=download&confirm=t",
-        "https://github.com/eigenvivek/DiffPose", "ask its authors; cite Mitrović et al., 3D-2D registration of cerebral angiograms: a method and evaluation on clinical images (2013)",
+    ljubljana=Source(
+        LJUBLJANA, f"{_GOOGLE}1x585pGLI8QGk21qZ2oGwwQ9LMJ09Tqrx", "https://github.com/eigenvivek/DiffPose",
+        "ask its authors; cite Mitrović et al., 3D-2D registration of cerebral angiograms …, 2013",
         check_ljubljana),
 )
 
-# %% ../nbs/diffpose/24a_download.ipynb #952e916c
+# %% ../nbs/diffpose/24a_download.ipynb #ccec6fc0
 def dataverse_checksum(
     api: str,  # address of the description of a data set
     pid: str,  # persistent identifier of one of its files
@@ -173,7 +186,8 @@ def dataverse_checksum(
 ) -> str | None:  # "md5:…" or "sha256:…"; None if the archive does not say
     "Ask a Dataverse archive for the checksum of a file."
     try:
-        with urllib.request.urlopen(urllib.request.Request(api, headers={"User-Agent": "diffpose"}), timeout=timeout) as answer: told = json.load(answer)
+        with urllib.request.urlopen(urllib.request.Request(api, headers={"User-Agent": "diffpose"}),
+            timeout=timeout) as answer: told = json.load(answer)
         files = [entry["dataFile"] for entry in told["data"]["latestVersion"]["files"]]
         known = next(f["checksum"] for f in files if f.get("persistentId") == pid)
         kind = known["type"].replace("-", "").lower()

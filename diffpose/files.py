@@ -194,7 +194,7 @@ def blame(self: Node, key: str):
     try: yield
     except InputError as e: raise InputError(f"{self.where(key)} cannot be used: {e}") from e
 
-# %% ../nbs/diffpose/21b_files.ipynb #f7d73478
+# %% ../nbs/diffpose/21b_files.ipynb #f7ac72d2
 @contextmanager
 def open_h5(
     path: str | Path,  # an HDF5 file
@@ -202,11 +202,13 @@ def open_h5(
     "Open an HDF5 file for reading, or say what is wrong with it."
     h5py, path = _h5py(), Path(path).expanduser()
     if not path.exists(): find_file(path.name, path)
-    if not path.is_file(): raise InputError("an HDF5 file is needed", f"{str(path)!r}, which is a folder or a device", "Name the file in it")
+    if not path.is_file(): raise InputError("an HDF5 file is needed", f"{str(path)!r}, which is a folder or a device",
+        "Name the file in it")
     try: file = h5py.File(path, "r")
     except OSError as e:
         if isinstance(e, PermissionError): raise InputError("a file that may be read is needed", f"{str(path)!r}: {e.strerror}") from e
-        cut, size = "truncated" in str(e), path.stat().st_size
-        arrived = f"{str(path)!r}, which is cut short after {size} bytes" if cut else f"{str(path)!r}, which is {'another kind of file' if size else 'empty'}"
-        raise InputError("a whole HDF5 file is needed", arrived, "Copy or download it again; an archive (.zip) must be unpacked first") from e
+        size = path.stat().st_size
+        state = f"cut short after {size} bytes" if "truncated" in str(e) else "another kind of file" if size else "empty"
+        raise InputError("a whole HDF5 file is needed", f"{str(path)!r}, which is {state}",
+            "Copy or download it again; an archive (.zip) must be unpacked first") from e
     with file: yield Node(file, path)

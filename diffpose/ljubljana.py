@@ -7,9 +7,10 @@ __all__ = ['FILE', 'ADVICE', 'REVERSALS', 'VIEWS', 'PRIORS', 'check_angiogram', 
            'reverse', 'read_angiography', 'check_view', 'read_projection', 'read_ljubljana', 'LjubljanaView',
            'LjubljanaDataset', 'get_random_offset', 'Transforms', 'Evaluator', 'check_ljubljana']
 
-# %% ../nbs/diffpose/24_ljubljana.ipynb #1f316686
+# %% ../nbs/diffpose/24_ljubljana.ipynb #094ab845
 from collections.abc import Sequence
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,14 +30,16 @@ from .files import Node, find_file, open_h5
 from .specimen import Camera, Evaluator, Lazy, PoseOffsets, Projection, Specimen, Standardize, camera_from_matrices
 from .specimen import first_voxel, orientation_of, panel_from_matrix, published_offsets, straight_view
 
-# %% ../nbs/diffpose/24_ljubljana.ipynb #5c8b16dc
+# %% ../nbs/diffpose/24_ljubljana.ipynb #701215b2
 def check_angiogram(
     img: Tensor,  # (…, H, W)
     name: str = "img",  # what to call it in an error
 ) -> Tensor:  # the same
     "Refuse what cannot be an angiogram."
-    if not torch.isfinite(img).all(): raise InputError(f"the intensities of {name} must be finite", f"{int((~torch.isfinite(img)).sum())} NaN or infinite values")
-    if img.min() < -1: raise InputError(f"the intensities of {name} must be ≥ -1", f"a minimum of {img.min():g} in {int((img < -1).sum())} pixels",
+    if not torch.isfinite(img).all(): raise InputError(f"the intensities of {name} must be finite",
+        f"{int((~torch.isfinite(img)).sum())} NaN or infinite values")
+    if img.min() < -1: raise InputError(f"the intensities of {name} must be ≥ -1",
+        f"a minimum of {img.min():g} in {int((img < -1).sum())} pixels",
         "Have logarithms been taken already?")
     if img.min() == img.max(): raise InputError(f"the intensities of {name} must differ", f"{img.min():g} everywhere")
     return img
@@ -82,7 +85,7 @@ def reverse(volume: np.ndarray, axis: str) -> np.ndarray:  # axis: one of REVERS
     "A volume that runs against one of its axes."
     return volume if not axis else np.flip(volume, "xyz".index(axis)).copy()
 
-# %% ../nbs/diffpose/24_ljubljana.ipynb #360c6474
+# %% ../nbs/diffpose/24_ljubljana.ipynb #d59453d0
 def read_angiography(
     node: Node,  # of a patient
     orientation: str,  # for the matrices of the file
@@ -103,14 +106,15 @@ def read_angiography(
     shares = {axis: share_in_vessels(reverse(data, axis), affine, points, threshold) for axis in tried}
     axis = next((a for a, share in shares.items() if share >= 0.5), None)
     if axis is None:
-        raise InputError(f"the centre-lines {node.where('points')} must lie in vessels", ", ".join(f"{s:.0%}{f' with {a} reversed' * bool(a)}" for a, s in shares.items()),
+        raise InputError(f"the centre-lines {node.where('points')} must lie in vessels",
+            ", ".join(f"{s:.0%}{f' with {a} reversed' * bool(a)}" for a, s in shares.items()),
             f"Lower threshold, {threshold:g}; the largest voxel is {data.max():g}")
     vessels = np.where((kept := reverse(data, axis)) >= threshold, kept, 0)
     with node.blame("volume"):
         return read((vessels, LPS_RAS.numpy() @ affine), orientation=orientation, fiducials=torch.from_numpy(points) @ LPS_RAS[:3, :3],
             reversed_axis=axis, **{"density": "raw"} | options)
 
-# %% ../nbs/diffpose/24_ljubljana.ipynb #1d2a5a4b
+# %% ../nbs/diffpose/24_ljubljana.ipynb #959371cd
 VIEWS = dict(ap=0.0, lat=90.0)  # quarter turns of the C-arm about the patient, degrees
 
 
@@ -126,7 +130,8 @@ def _matrices(node: Node) -> tuple:  # K, E, size, delx
     with node.blame("intrinsic"): orientation_of(K)
     with node.blame("extrinsic"): RigidTransform(torch.from_numpy(E))
     if not 0.99 < abs(K[0, 0] * delx / (K[1, 1] * dely)) < 1.01:
-        raise InputError(f"{node.where('intrinsic')} and the pixel spacings must agree on sdd", f"{abs(K[0, 0]) * delx:g} and {abs(K[1, 1]) * dely:g} mm")
+        raise InputError(f"{node.where('intrinsic')} and the pixel spacings must agree on sdd",
+            f"{abs(K[0, 0]) * delx:g} and {abs(K[1, 1]) * dely:g} mm")
     if len(size := node.shape("pixels")) != 2: raise InputError(f"{node.where('pixels')} must have rows and columns", f"shape {size}")
     return K, E, size, delx
 
@@ -150,7 +155,7 @@ def read_projection(
     marks = panel.detector(subject.reorient).project(subject.fiducials.float(), pose)
     return Projection(keys[index], preprocess(img) if process else img, panel, pose, marks, ~missed if missed.any() else None)
 
-# %% ../nbs/diffpose/24_ljubljana.ipynb #3bcb3ace
+# %% ../nbs/diffpose/24_ljubljana.ipynb #ec6637dd
 PRIORS = dict(  # mean and standard deviation: mm and radians, LPS, about the corner of the volume; published with DiffPose
     ap=((-6.0, 175.0, -5.0, 0.0, 0.0, -0.15), (30.0, 30.0, 30.0, 0.1, 0.1, 0.25)),
     lat=((75.0, -80.0, -5.0, 0.0, 0.0, 1.55), (30.0, 30.0, 30.0, 0.1, 0.05, 0.05)),
@@ -172,9 +177,10 @@ def read_ljubljana(
     if not views: raise InputError("view must name at least one picture", describe(view))
     path = find_file(FILE, filename, ADVICE)
     with open_h5(path) as root:
-        number = id_number if isinstance(id_number, int) else 0
+        number = id_number if isinstance(id_number, Integral) else 0
         name, known = f"subject{number:02d}", _patients(root)
-        if name not in known: raise InputError(f"id_number must be a whole number, 1 to {len(known)} for {str(path)!r}", describe(id_number))
+        if name not in known: raise InputError(f"id_number must be a whole number, 1 to {len(known)} for {str(path)!r}",
+            describe(id_number))
         keys = [f"{name}/proj-{v}" for v in views]
         K, _, size, delx = _matrices(root[keys[0]])
         subject = read_angiography(root[name], orientation_of(K), **options)
@@ -182,7 +188,8 @@ def read_ljubljana(
     iso = straight_view(subject.reorient, panel.sdd / 2 + PRIORS["ap"][0][1], VIEWS[kind])
     offsets = published_offsets(*PRIORS[kind], iso, panel.sdd, first_voxel(subject))
     names = tuple(map(str, range(subject.fiducials.shape[1])))
-    return Specimen(f"{name} {views[0]}", subject, panel, iso, offsets, names, Lazy(partial(read_projection, path, keys, subject), len(keys)))
+    return Specimen(f"{name} {views[0]}", subject, panel, iso, offsets, names,
+        Lazy(partial(read_projection, path, keys, subject), len(keys)))
 
 # %% ../nbs/diffpose/24_ljubljana.ipynb #c03e9dd4
 class LjubljanaView(NamedTuple):
@@ -267,7 +274,7 @@ class Evaluator(_Evaluator):
         patient = isinstance(subject, LjubljanaDataset)
         super().__init__(subject.specimen(idx) if patient else subject, 0 if patient else idx)
 
-# %% ../nbs/diffpose/24_ljubljana.ipynb #ae24d834
+# %% ../nbs/diffpose/24_ljubljana.ipynb #d96f531a
 def check_ljubljana(
     filename: str | Path | None = None,  # the file; None: in the data folder
 ) -> pd.DataFrame:  # one row for each patient
@@ -280,5 +287,6 @@ def check_ljubljana(
             for key in ("spacing", "origin"): node.array(f"volume/{key}", (3,))
             for view in VIEWS: row[view] = _matrices(node[f"proj-{view}"])[2]
             rows.append(row)
-        if not rows: raise InputError(f"{root.where()} must hold patients, 'subject01' and on", f"{', '.join(map(repr, root.keys()[:5])) or 'nothing'}")
+        if not rows: raise InputError(f"{root.where()} must hold patients, 'subject01' and on",
+            f"{', '.join(map(repr, root.keys()[:5])) or 'nothing'}")
     return pd.DataFrame(rows).set_index("patient")

@@ -20,12 +20,13 @@ from diffdrr.metrics import GradientNormalizedCrossCorrelation2d, MultiscaleNorm
 from diffdrr.metrics import PoseDistance, log_geodesic
 from diffdrr.pose import RigidTransform
 
-# %% ../nbs/diffpose/21_metrics.ipynb #929451cd
+# %% ../nbs/diffpose/21_metrics.ipynb #4738d8e8
 @cache
 def _as_metric(cls: type) -> type:
     "The class with torchmetrics' `Metric` behind it, made when it is first needed."
     try: Metric = import_module("torchmetrics").Metric
-    except ImportError as e: raise ImportError("a running average needs the optional package torchmetrics: pip install diffdrr[train]") from e
+    except ImportError as e:
+        raise ImportError("a running average needs the optional package torchmetrics: pip install diffdrr[train]") from e
     return type(Metric)(cls.__name__, (cls, Metric), dict(__module__=cls.__module__, __doc__=cls.__doc__, _plain=cls))
 
 
@@ -48,7 +49,8 @@ class RunningAverage:
         criterion,  # (preds, target) -> (B,), or a tuple of them: a function or module
         **kwargs,  # for torchmetrics.Metric, such as dist_sync_on_step
     ):
-        if not callable(criterion): raise InputError("criterion must be a function or module that compares two batches", describe(criterion))
+        if not callable(criterion):
+            raise InputError("criterion must be a function or module that compares two batches", describe(criterion))
         super().__init__(**kwargs)
         self.lossfn = criterion
         self.add_state("loss", default=torch.tensor(0.0), dist_reduce_fx="sum")

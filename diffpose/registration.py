@@ -6,7 +6,7 @@
 __all__ = ['KEPT', 'CLIMB', 'SPREAD', 'renderer_of', 'climb', 'refine', 'PoseRegressor', 'SparseRegistration',
            'VectorizedNormalizedCrossCorrelation2d']
 
-# %% ../nbs/diffpose/25a_registration.ipynb #e90e0e1a
+# %% ../nbs/diffpose/25a_registration.ipynb #8512956c
 import math
 import time
 import weakref
@@ -18,7 +18,7 @@ from torch import Tensor
 from diffdrr.conventions import InputError, check_positive, describe
 from diffdrr.drr import DRR
 from diffdrr.pose import RigidTransform
-from diffdrr.registration import RegistrationResult, register
+from diffdrr.registration import POOR, RegistrationResult, register
 from diffdrr.regressor import PoseRegressor
 from diffdrr.solver import coarsen, pool_image
 from .sparse import Patches, SparseRegistration, VectorizedNormalizedCrossCorrelation2d, ascend
@@ -44,8 +44,8 @@ def renderer_of(
         held[key] = specimen.drr(projection.intrinsics, renderer="trilinear").to(like.device, like.dtype)
     return held[key]
 
-# %% ../nbs/diffpose/25a_registration.ipynb #db7201f3
-CLIMB = dict(side=64, n_patches=30, patch_size=9, iterations=150)  # pixels; patches of each picture, and their side; steps
+# %% ../nbs/diffpose/25a_registration.ipynb #c1c71a99
+CLIMB = dict(side=64, n_patches=30, patch_size=9, iterations=200)  # pixels; patches of each picture, and their side; steps
 
 
 def climb(
@@ -62,10 +62,10 @@ def climb(
     size = min(CLIMB["patch_size"], *image.shape[-2:])
     small = coarsen(drr, k, 0.4 * k * drr.detector.delx)
     registration = SparseRegistration(small, start, "euler_angles", "ZXY", weights, CLIMB["n_patches"], size)
-    ascend(registration, image.nan_to_num(), iterations=CLIMB["iterations"], generator=generator)
+    ascend(registration, image.nan_to_num(), iterations=CLIMB["iterations"], last=0.05, generator=generator)
     return RigidTransform(registration.pose.matrix.detach(), check=False)
 
-# %% ../nbs/diffpose/25a_registration.ipynb #f3176e8e
+# %% ../nbs/diffpose/25a_registration.ipynb #b6a34c48
 SPREAD = (math.radians(25.0), 60.0)  # rad and mm: where a network's guess may be wrong
 
 
@@ -74,25 +74,25 @@ def refine(
     projection: Projection | list[Projection],  # one X-ray, or several of one rigid patient
     start: RigidTransform | list[RigidTransform],  # where the C-arm was believed to be; one pose for each X-ray (or a batch of guesses)
     *,
-    fallback: bool = True,  # try Adam, and outliers, where the first answer is not believed
+    fallback: bool = True,  # try Adam where the first answer is in a wrong valley
+    robust: bool = True,  # give outliers less weight
     spread: tuple[float, float] = SPREAD,  # rad and mm around the start to look in if the result is poor
     progress: bool = False,  # show a progress bar
     seed: int = 0,  # of the patches
     **options,  # of `diffdrr.registration.register`, e.g. refine=("sdd",)
 ) -> RegistrationResult:  # pose of the first X-ray; `views[v][0]` of all
     "The pose near a guess at which the DRRs look like the X-rays."
-    begin, several = time.perf_counter(), isinstance(projection, (list, tuple))
+    begin = time.perf_counter()
     xrays, starts = _as_lists(projection, start)
     drrs = [renderer_of(specimen, x, s.matrix) for x, s in zip(xrays, starts)]
     images, masks = [x.image.to(s.matrix) for x, s in zip(xrays, starts)], [x.mask for x in xrays]
-    solve = lambda guesses, **more: register(drrs, images, guesses, mask=masks, spread=spread, progress=progress, **options | more)
+    solve = lambda guesses: register(drrs, images, guesses, mask=masks, spread=spread, robust=robust, progress=progress, **options)
     first = solve(starts)
-    if first.converged or not fallback or first.reason == "interrupted": return replace(first, seconds=time.perf_counter() - begin)
+    if first.converged or not fallback or not _lost(first): return replace(first, seconds=time.perf_counter() - begin)
     guesses = _other_guesses(drrs, xrays, starts, first, options.get("rigid", True), torch.Generator(starts[0].matrix.device).manual_seed(seed))
-    second = solve(guesses, **{"robust": True} if options.get("method", "lm") in (None, "lm") else {})
-    return _better(first, second, len(xrays), time.perf_counter() - begin)
+    return _better(first, solve(guesses), len(xrays), time.perf_counter() - begin)
 
-# %% ../nbs/diffpose/25a_registration.ipynb #0dc3763a
+# %% ../nbs/diffpose/25a_registration.ipynb #d93629a7
 def _as_lists(projection, start) -> tuple[list, list]:
     "X-rays and starts as lists of one length."
     several = isinstance(projection, (list, tuple))
@@ -115,9 +115,14 @@ def _other_guesses(drrs, xrays, starts, first, rigid, generator) -> list[RigidTr
     return [RigidTransform(torch.cat((b, moves @ s.matrix[:1])), check=False) for b, s in zip(before, starts)]
 
 
+def _lost(result) -> bool:
+    "Whether an answer is in a wrong valley, rather than doubted for the C-arm's sake."
+    return result.reason != "interrupted" and (result.verdict == "failed" or not result.structure <= POOR)
+
+
 def _better(first, second, views, seconds) -> RegistrationResult:
-    "The second answer, unless it failed; and the work of both."
-    best = first if second.verdict == "failed" and first.verdict != "failed" else second
+    "The better answer, and the work of both."
+    best = max((second, first), key=lambda r: (r.converged, r.verdict != "failed", r.score))
     steps = CLIMB["iterations"] * views
     counts = {k: first.evaluations.get(k, 0) + second.evaluations.get(k, 0) for k in {**first.evaluations, **second.evaluations}} | {"patches": steps}
     return replace(best, evaluations=counts, iterations=first.iterations + second.iterations + steps, renders=first.renders + second.renders + steps,

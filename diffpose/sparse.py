@@ -254,14 +254,14 @@ def _patch_ncc(a, b, distinct, pixels, eps) -> Float[Tensor, "B"]:
     ncc = lambda m: m[2] * scale(m[0], whole[0].reshape(m[0].shape[:2] + (1,) * (m[0].ndim - 2))) * scale(m[1], whole[1].reshape(m[0].shape[:2] + (1,) * (m[0].ndim - 2)))
     return 0.5 * (ncc(whole).mean(1) + ncc(local).mean((1, 2)))
 
-# %% ../nbs/diffpose/25_sparse.ipynb #78d27054
+# %% ../nbs/diffpose/25_sparse.ipynb #54ad42e7
 def ascend(
     registration: SparseRegistration,  # where to start; its pose is changed
     target: Images,  # the X-ray, (1, 1, H, W)
     *,
     n_patches: int | None = None,  # in each iteration; as the registration has it unless said otherwise
     iterations: int = 200,
-    step: tuple[float, float] = (7.5e-3, 7.5),  # at the start, rad and mm
+    step: tuple[float, float] = (0.02, 5.0),  # at the start, rad and mm
     last: float = 0.01,  # the last step, as a share of the first
     eps: float = 1e-4,  # of the metric
     generator: torch.Generator | None = None,  # for repeatable patches

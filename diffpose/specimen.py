@@ -91,7 +91,7 @@ def panel_from_matrix(
     "The intrinsics that a view would have, before its pose is known."
     return _panel(_geometry(K, torch.eye(4), size, delx, torch.eye(4, dtype=torch.float64)), subject, crop)
 
-# %% ../nbs/diffpose/22_specimen.ipynb #97196de7
+# %% ../nbs/diffpose/22_specimen.ipynb #ade8a174
 def _geometry(K, E, size, delx, lps_to_world, rotated=False, visible=None) -> CameraGeometry:
     "A view from the matrices of a file; `visible` is a point in front of the source, mm, world."
     K, E = (torch.as_tensor(m).detach().cpu().double().clone() for m in (K, E))
@@ -112,7 +112,8 @@ def _orientation(geometry: CameraGeometry) -> str: return "AP" if geometry.rever
 def _panel(geometry: CameraGeometry, subject: Subject, crop: int) -> Intrinsics:
     d = geometry.detector(subject.reorient)
     if not d.reverse_x_axis:
-        raise InputError(f"orientation must be {_orientation(geometry)!r} for these matrices", repr(subject.orientation), "Read the CT with it")
+        raise InputError(f"orientation must be {_orientation(geometry)!r} for these matrices", repr(subject.orientation),
+            "Read the CT with it")
     height, width = (check_positive("the size that is left", n - 2 * crop, whole=True) for n in (d.height, d.width))
     return Intrinsics(d.sdd, height, width, d.delx, d.dely, d.x0, d.y0)
 
@@ -222,7 +223,7 @@ def normal(cls: PoseOffsets,
     "Every component normally distributed."
     return cls("normal", _six(mean_mm, mean_degrees), _six(mm, degrees))
 
-# %% ../nbs/diffpose/22_specimen.ipynb #c333c959
+# %% ../nbs/diffpose/22_specimen.ipynb #80c513cb
 @patch
 def _around(self: PoseOffsets, twist: Tensor) -> Tensor:  # (n, 4, 4)
     "The offsets that coordinates mean."
@@ -242,7 +243,8 @@ def sample(self: PoseOffsets,
 ) -> RigidTransform:  # offsets from the isocentre pose
     "Draw offsets."
     shape, where = (check_positive("n", n, whole=True), 6), "cpu" if generator is None else generator.device
-    draw = torch.randn(shape, generator=generator, device=where) if self.kind == "normal" else 2 * torch.rand(shape, generator=generator, device=where) - 1
+    draw = torch.randn(shape, generator=generator, device=where) if self.kind == "normal" else 2 * torch.rand(shape, generator=generator,
+        device=where) - 1
     mean, spread = (torch.tensor(x, dtype=torch.float64) for x in (self.mean, self.spread))
     return RigidTransform(self._around(mean + spread * draw.cpu().double()).to(device=device, dtype=dtype), check=False)
 
@@ -356,20 +358,22 @@ def from_ct(cls: Specimen,
     iso = straight_view(subject.reorient, ISOCENTER * intrinsics.sdd if distance is None else distance)
     return cls(name, subject, intrinsics, iso, PoseOffsets.uniform() if offsets is None else offsets, names, projections)
 
-# %% ../nbs/diffpose/22_specimen.ipynb #947f8df6
+# %% ../nbs/diffpose/22_specimen.ipynb #aed595e9
 def _read_before(subject: Subject, ignored: dict) -> Subject:
     "Refuse a subject that is not ready, or options that come too late for it."
     late = [k for k, v in ignored.items() if v is not None]
-    if late: raise InputError(f"{late[0]} belongs to the reading of the CT", "a subject that has been read", f"Pass {late[0]} to diffdrr.data.read")
+    if late: raise InputError(f"{late[0]} belongs to the reading of the CT", "a subject that has been read",
+        f"Pass {late[0]} to diffdrr.data.read")
     if not all(k in subject for k in ("volume", "density", "reorient", "file_to_world")):
         raise InputError("ct must be a CT or a subject from diffdrr.data.read", describe(subject))
     half = (np.array(subject["volume"].spatial_shape) / 2 * subject["volume"].spacing).max()
     if np.abs(subject["volume"].get_center()).max() > half:
-        raise InputError("the isocentre, the origin of the world, must be in the CT", f"a CT around {tuple(map(round, subject['volume'].get_center()))} mm",
+        raise InputError("the isocentre, the origin of the world, must be in the CT",
+            f"a CT around {tuple(map(round, subject['volume'].get_center()))} mm",
             "Read it with center_volume=True")
     return subject
 
-# %% ../nbs/diffpose/22_specimen.ipynb #fa33d56d
+# %% ../nbs/diffpose/22_specimen.ipynb #6a58dc99
 def first_voxel(
     subject: Subject,  # from `read`
 ) -> Float[Tensor, "3"]:  # mm, world frame, float64
@@ -385,7 +389,7 @@ def published_offsets(
     spread: Sequence[float],  # (6,) standard deviations
     isocenter_pose: RigidTransform,  # of the specimen, orientation "PA"
     sdd: float,  # mm
-    pivot: Float[Tensor, "3"] | None = None,  # mm, world frame: `first_voxel(subject)` as published; None: rotations turn about the isocentre
+    pivot: Float[Tensor, "3"] | None = None,  # mm, world: `first_voxel(subject)` as published; None: turn about the isocentre
 ) -> PoseOffsets:
     "A normal prior in the frame of its publication, as offsets from our isocentre pose."
     mean = (torch.tensor(mean, dtype=torch.float64).reshape(2, 3) * LPS_RAS.diagonal()[:3]).flatten()
@@ -394,7 +398,7 @@ def published_offsets(
     base = reference @ torch.linalg.inv(isocenter_pose.matrix[0].cpu().double())
     return PoseOffsets("normal", mean.tolist(), tuple(spread), (0.0,) * 3 if pivot is None else pivot.tolist(), base)
 
-# %% ../nbs/diffpose/22_specimen.ipynb #efa9e780
+# %% ../nbs/diffpose/22_specimen.ipynb #a383b8cb
 class Evaluator:
     "How wrong estimated poses of one X-ray are."
 
@@ -403,7 +407,8 @@ class Evaluator:
         idx: int,  # which of its X-rays
     ):
         specimen = getattr(specimen, "specimen", specimen)
-        if not specimen.fiducials.shape[1]: raise InputError("an evaluation needs landmarks", f"{specimen!r}", "Pass fiducials= when it is made")
+        if not specimen.fiducials.shape[1]: raise InputError("an evaluation needs landmarks", f"{specimen!r}",
+            "Pass fiducials= when it is made")
         projection = specimen[idx]
         self.fiducials, self.pose = specimen.fiducials, projection.pose
         self.detector = projection.intrinsics.detector(specimen.subject.reorient)

@@ -6,7 +6,7 @@
 __all__ = ['NETWORK', 'COLUMNS', 'PoseEstimator', 'load_network', 'learning_rate', 'make_fabric', 'Run', 'DivergenceError',
            'TrainingRun', 'load_run', 'train']
 
-# %% ../nbs/diffpose/26d_training.ipynb #30affebf
+# %% ../nbs/diffpose/26d_training.ipynb #7eca53de
 import json
 import logging
 import math
@@ -30,7 +30,8 @@ from diffdrr.metrics import unit_range
 from diffdrr.pose import RigidTransform, convert
 from diffdrr.regressor import PoseRegressor
 from .batches import Batch, Scene, draw_batch, make_scene, random_stream, training_loss
-from .checkpoints import State, check_same, describe_network, describe_volume, load_state, newest_checkpoint, save_state, write_checkpoint
+from .checkpoints import State, check_same, describe_network, describe_volume, load_state
+from .checkpoints import newest_checkpoint, save_state, write_checkpoint
 from .config import MACHINE, TrainingConfig, as_table, make_record
 from .specimen import Specimen
 
@@ -57,11 +58,12 @@ def _fitted(x: Images, n: int) -> Images:  # (B, 1, n, n)
     if x.shape[-2:] == (n, n): return x
     return F.interpolate(x, (n, n), mode="area") if min(x.shape[-2:]) > n else F.interpolate(x, (n, n), mode="bilinear")
 
-# %% ../nbs/diffpose/26d_training.ipynb #61158c84
+# %% ../nbs/diffpose/26d_training.ipynb #0e01b0c1
 def _about(network: PoseRegressor, scene: Scene, config: TrainingConfig) -> dict:
     "What weights belong to."
-    return dict(config=as_table(config), network=describe_network(network, **network.config), volume=describe_volume(scene.specimen.subject),
-        isocenter=scene.isocenter.matrix[0].tolist(), intrinsics=[float(x) for x in scene.specimen.intrinsics])
+    specimen = scene.specimen
+    return dict(config=as_table(config), network=describe_network(network, **network.config), volume=describe_volume(specimen.subject),
+        isocenter=scene.isocenter.matrix[0].tolist(), intrinsics=[float(x) for x in specimen.intrinsics])
 
 
 def _find(path: str | Path) -> tuple[Path, State]:
@@ -69,10 +71,14 @@ def _find(path: str | Path) -> tuple[Path, State]:
     path = Path(path)
     if (path / NETWORK).exists(): path = path / NETWORK
     found = newest_checkpoint(path) if path.is_dir() else (path, load_state(path))
-    if found is None: raise InputError("a run must have a checkpoint", f"{str(path)!r}, which has none", "Train first, or correct the path")
+    if found is None: raise _no_checkpoint(path)
     path, state = found
     if "network" not in state.about or "network" not in state.state: raise InputError("a checkpoint must hold a network", repr(str(path)))
     return path, state
+
+
+def _no_checkpoint(path) -> InputError:
+    return InputError("a run must have a checkpoint", f"{str(path)!r}, which has none", "Train first, or correct the path")
 
 
 def _load_weights(path: Path, network: PoseRegressor, state: State):
@@ -107,7 +113,7 @@ def learning_rate(
     if step < rise: return config.lr * (step + 1) / rise
     return config.lr * (1 + math.cos(math.pi * (step - rise) / max(1, config.steps - rise))) / 2
 
-# %% ../nbs/diffpose/26d_training.ipynb #9802a278
+# %% ../nbs/diffpose/26d_training.ipynb #f3f0b317
 def make_fabric(
     config: TrainingConfig,
     folder: str | Path,  # of the run, for the log
@@ -119,17 +125,19 @@ def make_fabric(
     except ModuleNotFoundError as e: raise InputError("training needs the package lightning", "none", "pip install 'diffdrr[train]'") from e
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # it likes to talk about itself
     for name, module in (("cuda", torch.cuda), ("mps", torch.backends.mps)):
-        if config.device == name and not module.is_available(): raise InputError(f"device {name!r} must be there", "no such device", "Use device=auto")
+        if config.device == name and not module.is_available():
+            raise InputError(f"device {name!r} must be there", "no such device", "Use device=auto")
     gpu = config.device in ("auto", "cuda") and torch.cuda.is_available()
     precision = ("bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true") if config.precision == "auto" else config.precision
     loggers = [*loggers]
     if config.logger == "tensorboard":
         try: loggers.append(lightning.loggers.TensorBoardLogger(Path(folder), name="", version="tensorboard", purge_step=start))
-        except ModuleNotFoundError as e: raise InputError("the log needs the package tensorboard", "none", "pip install 'diffdrr[train]', or set logger=none") from e
-    distributed = config.processes > 1
-    return lightning.Fabric(accelerator=config.device, devices=config.processes, strategy="ddp" if distributed else "auto", precision=precision, loggers=loggers)
+        except ModuleNotFoundError as e:
+            raise InputError("the log needs the package tensorboard", "none", "pip install 'diffdrr[train]', or set logger=none") from e
+    strategy = "ddp" if config.processes > 1 else "auto"
+    return lightning.Fabric(accelerator=config.device, devices=config.processes, strategy=strategy, precision=precision, loggers=loggers)
 
-# %% ../nbs/diffpose/26d_training.ipynb #cb1e04ea
+# %% ../nbs/diffpose/26d_training.ipynb #6301bc3d
 COLUMNS = ("loss", "log", "double", "image", "dice", "degrees", "mm", "lr", "norm")  # of the history; a row for each step
 
 
@@ -151,7 +159,8 @@ class Run:
         self.seconds = -time.process_time()  # of the CPU, in this process and those before it
         self.scene = make_scene(config, specimen, fabric.device)
         torch.manual_seed(config.seed)
-        self.network = PoseRegressor(config.model, config.parameterization, config.convention, config.pretrained, config.input_size or config.size, **config.options)
+        height = config.input_size or config.size
+        self.network = PoseRegressor(config.model, config.parameterization, config.convention, config.pretrained, height, **config.options)
         self.about = _about(self.network, self.scene, config)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), config.lr, weight_decay=config.weight_decay)
         self.module, self.stepper = fabric.setup(_Numbers(self.network), self.optimizer)
@@ -160,7 +169,7 @@ class Run:
     @property
     def step(self) -> int: return len(self.history)  # steps done
 
-# %% ../nbs/diffpose/26d_training.ipynb #8e50212b
+# %% ../nbs/diffpose/26d_training.ipynb #2ccdd821
 @patch
 def _resume(self: Run):
     "Go on from the newest checkpoint; else, from the weights to be fine-tuned; else, from nothing."
@@ -169,7 +178,8 @@ def _resume(self: Run):
         if self.config.start: path, state = _find(self.config.start); _load_weights(path, self.network, state)
         return
     path, state = found
-    what = lambda about: {**about, "config": {k: v for k, v in about["config"].items() if k not in MACHINE}}
+    free = (*MACHINE, "specimen")  # a file may move: the volume says who it is
+    what = lambda about: {**about, "config": {k: v for k, v in about["config"].items() if k not in free}}
     check_same(path, what(state.about), what(self.about), "run")
     self.network.load_state_dict(state.state["network"])
     self.optimizer.load_state_dict(state.state["optimizer"])
@@ -183,8 +193,9 @@ def save(self: Run) -> None:
     "Write a checkpoint, unless the weights are not numbers any more."
     if self.fabric.is_global_zero:
         if not all(p.isfinite().all() for p in self.network.parameters()): self._stop(None, "its weights are not finite")
-        state = dict(network=self.network.state_dict(), optimizer=self.optimizer.state_dict(), precision=self.fabric.strategy.precision.state_dict(),
-            history=torch.tensor(self.history, dtype=torch.float64).reshape(-1, len(COLUMNS)), seconds=self.seconds + time.process_time())
+        state = dict(network=self.network.state_dict(), optimizer=self.optimizer.state_dict(),
+            precision=self.fabric.strategy.precision.state_dict(), seconds=self.seconds + time.process_time(),
+            history=torch.tensor(self.history, dtype=torch.float64).reshape(-1, len(COLUMNS)))
         write_checkpoint(self.folder, self.step, state, self.about, keep=self.config.keep)
     self.fabric.barrier()
 
@@ -232,7 +243,7 @@ def _stop(self: Run, batch: Batch | None, why: str):
     raise DivergenceError(f"training stopped at step {self.step}: {why}. The batch and the weights are in {str(path)!r}; "
         f"the last checkpoint is as it was. A smaller lr or clip may help")
 
-# %% ../nbs/diffpose/26d_training.ipynb #bb616966
+# %% ../nbs/diffpose/26d_training.ipynb #5f830f2c
 class TrainingRun(NamedTuple):
     "What a run has done so far."
 
@@ -250,10 +261,12 @@ def load_run(
 ) -> TrainingRun:
     "Read a run from its folder."
     found = newest_checkpoint(folder)
-    if found is None: raise InputError("a run must have a checkpoint", f"{str(folder)!r}, which has none", "Train first, or correct the path")
-    return TrainingRun(Path(folder), make_record(TrainingConfig, found[1].about["config"]), pd.DataFrame(found[1].state["history"], columns=COLUMNS), found[1].state["seconds"])
+    if found is None: raise _no_checkpoint(folder)
+    state, about = found[1]
+    history = pd.DataFrame(state["history"], columns=COLUMNS)
+    return TrainingRun(Path(folder), make_record(TrainingConfig, about["config"]), history, state["seconds"])
 
-# %% ../nbs/diffpose/26d_training.ipynb #b17c172e
+# %% ../nbs/diffpose/26d_training.ipynb #f10a5529
 def train(
     config: TrainingConfig | dict,  # what to do; see `diffpose.config.read_config` for files
     folder: str | Path,  # of the run; made if its parent exists. A run that is in it goes on
@@ -277,10 +290,11 @@ def _train(config: TrainingConfig, folder: Path, specimen: Specimen | None, logg
     fabric = make_fabric(config, folder, loggers, start=len(done[1].state["history"]) if done else 0)
     fabric.launch()
     run = Run(fabric, config, folder, specimen)
-    with tqdm(total=config.steps, initial=run.step, disable=not (config.progress and fabric.is_global_zero), unit="step", file=sys.stderr) as bar:
+    quiet = not (config.progress and fabric.is_global_zero)
+    with tqdm(total=config.steps, initial=run.step, disable=quiet, unit="step", file=sys.stderr) as bar:
         while run.step < config.steps:
             row = run.advance()
-            if loggers or config.logger != "none": fabric.log_dict({k: v for k, v in zip(COLUMNS, row) if math.isfinite(v)}, run.step)
+            fabric.log_dict({k: v for k, v in zip(COLUMNS, row) if math.isfinite(v)}, run.step)
             bar.set_postfix_str(_running(run.history), refresh=False); bar.update()
             if run.step % config.checkpoint_every == 0 or run.step == config.steps: run.save()
     if fabric.is_global_zero: save_state(folder / NETWORK, dict(network=run.network.state_dict()), run.about)
@@ -292,7 +306,7 @@ def _running(history: list[list[float]]) -> str:
     last = torch.tensor(history[-20:]).mean(0)
     return f"{last[COLUMNS.index('degrees')]:.2f}°, {last[COLUMNS.index('mm')]:.1f} mm, loss {last[0]:.3f}"
 
-# %% ../nbs/diffpose/26d_training.ipynb #6b7a26b7
+# %% ../nbs/diffpose/26d_training.ipynb #ae74ee65
 @contextmanager
 def _locked(folder: Path):
     "Keep other processes of this machine away from a run."
@@ -301,19 +315,25 @@ def _locked(folder: Path):
     if "LOCAL_RANK" in os.environ: yield; return  # the process that started us holds the lock
     with open(folder / ".lock", "w") as f:
         try: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as e: raise InputError("a run needs its folder for itself", f"{str(folder)!r}, in which another process trains", "Wait for it, or choose another folder") from e
+        except OSError as e:
+            there = f"{str(folder)!r}, in which another process trains"
+            raise InputError("a run needs its folder for itself", there, "Wait for it, or choose another folder") from e
         yield
 
-# %% ../nbs/diffpose/26d_training.ipynb #51d08098
+# %% ../nbs/diffpose/26d_training.ipynb #aba49d7a
 def _train_in_processes(config: TrainingConfig, folder: Path, specimen: Specimen | None, loggers):
     "Start the processes, and wait for them."
-    if specimen is not None or loggers: raise InputError("several processes must each open the specimen and the log", "an object of this process", "Name it in the configuration")
+    if specimen is not None or loggers:
+        asked = "several processes must each open the specimen and the log"
+        raise InputError(asked, "an object of this process", "Name the specimen in the configuration")
     program = "from diffpose.training import _worker; _worker()"
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}", "--no-python", sys.executable, "-c", program]
-    threads = max(1, torch.get_num_threads() // config.processes) if config.device == "cpu" or not torch.cuda.is_available() else torch.get_num_threads()
-    job = dict(os.environ, DIFFPOSE_JOB=json.dumps([as_table(config), str(folder)]), OMP_NUM_THREADS=str(threads), PYTHONPATH=os.pathsep.join(map(str, sys.path)))
-    with _locked(folder): code = subprocess.run(command, env=job).returncode
-    if code: raise (DivergenceError if any(folder.glob("diverged-*")) else RuntimeError)(f"the processes of the run in {str(folder)!r} ended with code {code}; their words are above")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}", "--no-python"]
+    job = dict(DIFFPOSE_JOB=json.dumps([as_table(config), str(folder)]), PYTHONPATH=os.pathsep.join(map(str, sys.path)),
+        OMP_NUM_THREADS=str(max(1, torch.get_num_threads() // config.processes)))
+    with _locked(folder): code = subprocess.run([*launcher, sys.executable, "-c", program], env={**os.environ, **job}).returncode
+    if not code: return
+    kind = DivergenceError if any(folder.glob("diverged-*")) else RuntimeError
+    raise kind(f"the processes of the run in {str(folder)!r} ended with code {code}; their words are above")
 
 
 def _worker():

@@ -40,7 +40,7 @@ def expose(
     if photons is None: return beam
     return add_noise(beam * check_positive("photons", photons), generator=generator) / photons
 
-# %% ../nbs/diffpose/22a_twin.ipynb #3f8392fd
+# %% ../nbs/diffpose/22a_twin.ipynb #86162f40
 THICKEST = 4.0  # line integral of the thickest ray where the unit of the density is not 1/mm
 
 
@@ -64,7 +64,8 @@ def simulate(
     if scale is None: scale = 1.0 if specimen.subject.density_scale.kind == "mu" else THICKEST / films.max().clamp(min=1e-9).item()
     shares, floor = expose(films * scale, photons, blur, generator=generator), 1e-6 if photons is None else 0.5 / photons
     images = linearize(shares, 1.0, floor=floor)
-    return [_record(f"{specimen.name}, simulated {i}", drr, panel, RigidTransform(m[None], check=False), image[None], share[0] > 0, specimen)
+    return [_record(f"{specimen.name}, simulated {i}", drr, panel, RigidTransform(m[None], check=False), image[None], share[0] > 0,
+        specimen)
             for i, (m, image, share) in enumerate(zip(matrices, images, shares))]
 
 
@@ -112,11 +113,12 @@ def _bone_points(subject: Subject, side: int, n: int, rng: np.random.Generator) 
         chosen.append(p[nearest.argmax()])
     return np.array(chosen)
 
-# %% ../nbs/diffpose/22a_twin.ipynb #f083c71f
+# %% ../nbs/diffpose/22a_twin.ipynb #14dcf11f
 SPECIMENS = ("17-1882", "18-1109", "18-0725", "18-2799", "18-2800", "17-1905")  # names of the data set, in the order of its paper
 LANDMARKS = tuple(f"{name}-{side}" for name in ("ASIS", "FH", "GSN", "IOF", "IPS", "MOF", "SPS") for side in "lr")
 PIXELS, PIXEL_SIZE, FOCAL, OPEN_BEAM = 1536, 0.194, 5257.732, 65487.0  # rows and columns; mm; pixels; largest intensity
-CAMERA = ((0.0014, 0.0, 1.0, -157.58), (-1.0, -0.0041, 0.0014, -2.68), (0.0041, -1.0, 0.0, -631.78), (0.0, 0.0, 0.0, 1.0))  # about the real one
+# about the real one
+CAMERA = ((0.0014, 0.0, 1.0, -157.58), (-1.0, -0.0041, 0.0014, -2.68), (0.0041, -1.0, 0.0, -631.78), (0.0, 0.0, 0.0, 1.0))
 COLLIMATOR, LEAF = 30 / 1536, 0.02  # width of the collimator's shadow, share of the picture; what it lets through
 ELSEWHERE = (12.5, -31.0, -640.0)  # mm: a CT's origin is never where one expects it
 
@@ -154,7 +156,7 @@ def write_deepfluoro(
             _write_projections(group.create_group("projections"), specimen, E, landmarks, views, photons, blur, rng)
     return Path(path).expanduser()
 
-# %% ../nbs/diffpose/22a_twin.ipynb #9a78eb9a
+# %% ../nbs/diffpose/22a_twin.ipynb #36236909
 def _for_twin(subject: Subject | None, spacing: float | None) -> Subject:
     "The CT of a twin: from behind, in 1/mm, on its final grid."
     subject = load_phantom() if subject is None else subject
@@ -164,7 +166,8 @@ def _for_twin(subject: Subject | None, spacing: float | None) -> Subject:
     shift[:3, 3] = ELSEWHERE
     affine = shift @ np.linalg.inv(subject["file_to_world"]) @ subject["volume"].affine
     mask = None if subject.get("mask") is None else (subject["mask"].data, affine)
-    return read((subject["volume"].data, affine), mask, orientation="PA", density="mu", structures=subject.get("structures"), resample_target=spacing)
+    return read((subject["volume"].data, affine), mask, orientation="PA", density="mu", structures=subject.get("structures"),
+        resample_target=spacing)
 
 
 def _write_camera(group, specimen: Specimen) -> np.ndarray:  # (4, 4) E
@@ -177,7 +180,7 @@ def _write_camera(group, specimen: Specimen) -> np.ndarray:  # (4, 4) E
     group["pixel-col-spacing"], group["pixel-row-spacing"] = specimen.intrinsics.delx, specimen.intrinsics.dely
     return group["extrinsic"][()].astype(float)
 
-# %% ../nbs/diffpose/22a_twin.ipynb #edd81e6b
+# %% ../nbs/diffpose/22a_twin.ipynb #834e288e
 def _column(x) -> np.ndarray: return np.asarray(x, dtype=np.float32).reshape(-1, 1)
 
 
@@ -191,14 +194,20 @@ def _write_volume(group, subject: Subject, rng, labels: bool) -> np.ndarray:  # 
     _write_grid(group.create_group("vol"), lps_grid(subject), np.float32)
     if labels and subject.get("mask") is not None:
         _write_grid(group.create_group("vol-seg/image"), lps_grid(subject, "mask"), np.uint8)
-        table = subject.get("structures")
-        for name, i in ((f"label-{i}", i) for i in subject["mask"].data.unique().tolist() if i) if table is None else zip(table["structure"], table["id"]):
-            group[f"vol-seg/labels-def/{i}"] = name
+        for i, name in _label_names(subject).items(): group[f"vol-seg/labels-def/{i}"] = name
     right, left = (_bone_points(subject, side, len(LANDMARKS) // 2, rng) for side in (1, -1))
     world = np.stack((left, right), 1).reshape(-1, 3)
     to_file = (LPS_RAS @ torch.linalg.inv(torch.as_tensor(subject["file_to_world"]))).numpy()
     for name, p in zip(LANDMARKS, world @ to_file[:3, :3].T + to_file[:3, 3]): group[f"vol-landmarks/{name}"] = _column(p)
     return np.array([group[f"vol-landmarks/{name}"][()].ravel() for name in LANDMARKS], dtype=float)
+
+# %% ../nbs/diffpose/22a_twin.ipynb #42504e54
+def _label_names(subject: Subject) -> dict[int, str]:
+    "What the labels of a subject are called."
+    table = subject.get("structures")
+    if table is None: return {i: f"label-{i}" for i in subject["mask"].data.unique().tolist() if i}
+    pairs = ((i, name) for name, i in table.items()) if isinstance(table, dict) else zip(table["id"], table["structure"])
+    return {int(i): str(name) for i, name in pairs}
 
 # %% ../nbs/diffpose/22a_twin.ipynb #0c38585a
 def _write_projections(group, specimen: Specimen, E, landmarks, views: int, photons, blur: float, rng) -> None:
@@ -234,7 +243,7 @@ def _write_truth(one, P, i: int, K, E, landmarks) -> None:
     x = np.concatenate((landmarks, np.ones((len(landmarks), 1))), 1) @ (E @ np.linalg.inv(stored)).T[:, :3] @ K.T
     for name, uv in zip(LANDMARKS, x[:, :2] / x[:, 2:]): one[f"gt-landmarks/{name}"] = _column(uv)
 
-# %% ../nbs/diffpose/22a_twin.ipynb #45bc4e89
+# %% ../nbs/diffpose/22a_twin.ipynb #14a57644
 class VesselTree(NamedTuple):
     "Centre-lines of vessels."
 
@@ -263,7 +272,8 @@ def vessel_tree(
                 points.append(p); radii.append(r)
             share = rng.uniform(0.35, 0.65)
             turn = rng.standard_normal(3)
-            for s, sign in ((share, 1), (1 - share, -1)): grown.append((p, way + 0.9 * sign * turn / np.linalg.norm(turn), r * s ** (1 / 3)))
+            for s, sign in ((share, 1), (1 - share, -1)): grown.append((p, way + 0.9 * sign * turn / np.linalg.norm(turn),
+                r * s ** (1 / 3)))
         tips = grown
     return VesselTree(np.array(points), np.array(radii))
 
