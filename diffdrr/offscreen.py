@@ -96,10 +96,18 @@ def make_plotter(
     if not problem: plotter.enable_depth_peeling()  # which renders a picture to see whether it can
     return plotter
 
-# %% ../nbs/diffdrr/16a_offscreen.ipynb #69ed0fee
+# %% ../nbs/diffdrr/16a_offscreen.ipynb #d3e86dfe
 VIEWS = {  # from the middle of the scene to the eye, world frame
     "front": (0, 1, 0), "back": (0, -1, 0), "right": (1, 0, 0), "left": (-1, 0, 0), "above": (0, 0, 1), "below": (0, 0, -1), "corner": (1.0, 0.7, 0.45),
 }
+
+
+def _box(plotter) -> np.ndarray:
+    "The eight corners of what a scene shows, mm; with its axes, if they are drawn."
+    axes = plotter.renderer.cube_axes_actor
+    low, high = np.array(axes.GetBounds() if axes else plotter.bounds).reshape(3, 2).T
+    middle, half = (low + high) / 2, (high - low) / 2 * (1.12 if axes else 1.0) + 1e-6  # labels stand outside of their axes
+    return middle + half * np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1]), -1).reshape(8, 3)
 
 
 def look_from(
@@ -107,15 +115,20 @@ def look_from(
     view: str | tuple[float, float, float],  # one of VIEWS, or a direction from the middle of the scene to the eye, world frame
     zoom: float = 1.0,  # go closer, by this factor
 ) -> None:
-    "Turn the camera of a scene, so that all of it is in the picture."
-    way = VIEWS[check_choice("view", view, VIEWS)] if isinstance(view, str) else tuple(view)
-    if len(way) != 3 or not np.linalg.norm(way) > 0: raise InputError("view must be a name or three numbers, not all 0", describe(view))
-    plotter.view_vector(way, viewup=(0, 1, 0) if abs(way[2]) > 0.99 * np.linalg.norm(way) else (0, 0, 1))
-    plotter.camera.Dolly(check_positive("zoom", zoom))
-    plotter.camera.parallel_scale /= zoom
+    "Turn the camera of a scene, so that all of it just fits into the picture."
+    way = np.array(VIEWS[check_choice("view", view, VIEWS)] if isinstance(view, str) else view, dtype=float)
+    if way.shape != (3,) or not 0 < np.linalg.norm(way) < np.inf: raise InputError("view must be a name or three numbers, not all 0", describe(view))
+    way, zoom, corners = way / np.linalg.norm(way), check_positive("zoom", zoom), _box(plotter)
+    up = np.array([0.0, 1, 0] if abs(way[2]) > 0.99 else [0.0, 0, 1])
+    right = np.cross(up, way) / np.linalg.norm(np.cross(up, way))
+    aside, above, near = ((corners - corners.mean(0)) @ axis for axis in (right, np.cross(way, right), way))
+    half = np.maximum(np.abs(aside) * plotter.window_size[1] / plotter.window_size[0], np.abs(above)) * 1.04  # of the picture's height
+    distance = (near + half / np.tan(np.radians(plotter.camera.view_angle / 2))).max() / zoom
+    plotter.camera_position = [corners.mean(0) + distance * way, corners.mean(0), up]
+    plotter.camera.parallel_scale = half.max() / zoom
     plotter.renderer.ResetCameraClippingRange()
 
-# %% ../nbs/diffdrr/16a_offscreen.ipynb #215a0d70
+# %% ../nbs/diffdrr/16a_offscreen.ipynb #1f45dd1e
 class RenderingError(InputError, RuntimeError): "Pictures of scenes cannot be made on this machine."
 
 
@@ -128,11 +141,12 @@ def snapshot(
 ) -> np.ndarray:  # (H, W, 3), uint8
     "Render a scene off screen."
     if problem := rendering_problem(): raise RenderingError("a picture of a scene needs OpenGL", "a machine without it", problem)
-    if view is not None: look_from(plotter, view, zoom)
     if size is not None: plotter.window_size = _check_size(size)
+    if view is not None: look_from(plotter, view, zoom)
     if not plotter.off_screen:
         plotter.off_screen = True
         plotter.render_window.SetOffScreenRendering(1)
+    plotter.render()  # else a screenshot shows what was rendered last
     return plotter.screenshot(None, return_img=True)[..., :3]
 
 # %% ../nbs/diffdrr/16a_offscreen.ipynb #a5d3ea64

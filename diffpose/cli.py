@@ -114,7 +114,7 @@ def download_data(
     print(download(name, folder, url=url, checksum=checksum, progress=not quiet))
     return 0
 
-# %% ../nbs/diffpose/30_cli.ipynb #441dcc79
+# %% ../nbs/diffpose/30_cli.ipynb #38d6e1e9
 Words = Annotated[list[str] | None, typer.Argument(help="a config (.yaml, .toml, .json), then overrides such as training.lr=1e-4",
     metavar="[CONFIG] [KEY=VALUE]...")]
 Study = Annotated[Path, typer.Option("--output", "-o", help="folder of the study")]
@@ -135,6 +135,14 @@ def read_study(
     begun = folder / "config.json"
     table = read_table(files[0]) if files else read_table(begun) if begun.exists() else {}
     return make_record(ExperimentConfig, with_overrides(table, words if not files else [w for w in words if w != files[0]]))
+
+
+def _print_summary(records, error: str):
+    "The table of a run, a row for each specimen."
+    from diffpose.evaluation import summarize
+
+    table = summarize(records, error=error)
+    print(table.to_string(float_format=lambda x: f"{x:.4g}"))
 
 
 def _run(words: list[str] | None, folder: Path, launcher: str, stage: str) -> int:
@@ -161,15 +169,7 @@ def register_xrays(output: Study, words: Words = None, launcher: Launcher = "her
     "Register the X-rays of each specimen: the network's guess, refined."
     return _run(words, output, launcher, "register")
 
-# %% ../nbs/diffpose/30_cli.ipynb #35aef1c8
-def _print_summary(records, error: str):
-    "The table of a run, a row for each specimen."
-    from diffpose.evaluation import summarize
-
-    table = summarize(records, error=error)
-    print(table.to_string(float_format=lambda x: f"{x:.4g}"))
-
-
+# %% ../nbs/diffpose/30_cli.ipynb #69b75eaf
 @app.command("evaluate")
 def evaluate_study(
     folder: Annotated[Path, typer.Argument(help="of a study, or of one specimen of it", metavar="FOLDER")],

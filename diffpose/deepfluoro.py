@@ -8,7 +8,7 @@ __all__ = ['MARGIN', 'FILE', 'ADVICE', 'ORIGINS', 'MEAN', 'SPREAD', 'PELVIS', 'm
            'read_deepfluoro', 'DeepFluoroDataset', 'convert_deepfluoro_to_diffdrr', 'convert_diffdrr_to_deepfluoro',
            'get_random_offset', 'Transforms', 'check_deepfluoro', 'Evaluator']
 
-# %% ../nbs/diffpose/23_deepfluoro.ipynb #fc343e42
+# %% ../nbs/diffpose/23_deepfluoro.ipynb #fb75609e
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -28,7 +28,7 @@ from diffdrr.physics import linearize
 from diffdrr.pose import RigidTransform
 from diffdrr.report import LPS_RAS
 from .files import Node, find_file, open_h5
-from .specimen import Camera, Evaluator, Intrinsics, Lazy, PoseOffsets, Projection, Specimen, Standardize, camera_from_matrices
+from .specimen import Camera, Evaluator, Lazy, Projection, Specimen, Standardize, camera_from_matrices
 from .specimen import first_voxel, matrices_from_camera, orientation_of, panel_from_matrix, published_offsets, straight_view
 from .twin import LANDMARKS, OPEN_BEAM, SPECIMENS
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CHUNK', 'SOURCES', 'DownloadError', 'fetch', 'unpack', 'Source', 'dataverse_checksum', 'by_hand', 'download']
 
-# %% ../nbs/diffpose/24a_download.ipynb #5af3e07e
+# %% ../nbs/diffpose/24a_download.ipynb #59f4d42c
 import hashlib
 import json
 import os
@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
 from tqdm import tqdm
 
 from diffdrr.conventions import InputError, check_choice, check_positive, describe

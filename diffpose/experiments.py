@@ -156,7 +156,7 @@ def _solver(estimator: PoseEstimator, refined: bool) -> Callable:
         return Answer(result.pose, start=guess, verdict=result.verdict)
     return solve
 
-# %% ../nbs/diffpose/29a_experiments.ipynb #97691d0a
+# %% ../nbs/diffpose/29a_experiments.ipynb #9f5ab963
 LAUNCHERS = ("here", "local", "slurm", "debug")
 
 
@@ -171,8 +171,14 @@ class Failure(NamedTuple):
 class Job:
     "A call that may be stopped by the queue, and is then put into it again."
 
-    def __init__(self, function: Callable): self.function = function
-    def __call__(self, *args): return self.function(*args)
+    def __init__(self,
+        function: Callable,
+        name: str = "job",  # for messages
+    ): self.function, self.name = function, name
+
+    def __call__(self, *args):
+        try: return self.function(*args)
+        except (InputError, DivergenceError) as e: return Failure(self.name, " ".join(str(e).split()), isinstance(e, InputError))
 
     def checkpoint(self, *args):
         from submitit.helpers import DelayedSubmission
@@ -186,7 +192,7 @@ def _submitit():
         raise InputError("launchers local and slurm need the package submitit", "none", "pip install 'diffdrr[train]'") from e
     return submitit
 
-# %% ../nbs/diffpose/29a_experiments.ipynb #449d8703
+# %% ../nbs/diffpose/29a_experiments.ipynb #9fc90aa7
 def make_executor(
     launcher: str,  # "local", "slurm" or "debug"
     cluster: Cluster,
@@ -218,19 +224,19 @@ def launch(
 ) -> list:  # results or failures, in the order of the jobs
     "Run jobs, here or elsewhere."
     if check_choice("launcher", launcher, LAUNCHERS) == "here":
-        return [_result(name, lambda: function(*job)) for name, job in zip(names, jobs)]
+        return [_result(name, lambda: Job(function, name)(*job)) for name, job in zip(names, jobs)]
     executor = make_executor(launcher, cluster or Cluster(), logs)
-    with executor.batch(): submitted = [executor.submit(Job(function), *job) for job in jobs]
+    with executor.batch(): submitted = [executor.submit(Job(function, name), *job) for name, job in zip(names, jobs)]
     return [_result(name, job.result) for name, job in zip(names, submitted)] if wait else submitted
 
 
 def _result(name: str, call: Callable):
-    "What a job answers, or why it does not."
+    "What a job answers; for an error that nobody expected, its traceback goes to stderr and its last line into the failure."
     try: return call()
     except Exception as e:
-        expected = isinstance(e, (InputError, DivergenceError))
-        if not expected: traceback.print_exc()
-        return Failure(name, " ".join(str(e).split())[-500:] or type(e).__name__, isinstance(e, InputError) or "InputError" in str(e))
+        traceback.print_exc()
+        lines = [line for line in f"{type(e).__name__}: {e}".splitlines() if re.match(r"\w+(Error|Exception)\b", line)]
+        return Failure(name, lines[-1] if lines else type(e).__name__)
 
 # %% ../nbs/diffpose/29a_experiments.ipynb #e7ce9578
 STAGES = {"train": train_specimen, "register": register_specimen}

@@ -114,14 +114,15 @@ def _draw_derivative(ax, j, title, kwargs) -> None:
     ax.figure.colorbar(shown, ax=ax, shrink=0.8).ax.tick_params(labelsize=7)
     ax.set(xticks=[], yticks=[]); ax.set_title(title, fontsize=9)
 
-# %% ../nbs/diffpose/27_jacobians.ipynb #587a86b2
+# %% ../nbs/diffpose/27_jacobians.ipynb #c60dd218
 def gradient_matching(
     J0: Tensor,  # (n, B, …, H, W)
     J1: Tensor,  # of the same shape
 ) -> Tensor:  # a number, 0 to 2 √(n B)
     "How differently two X-rays change with their poses, regardless of gain."
     for name, J in dict(J0=J0, J1=J1).items():
-        if not isinstance(J, Tensor) or J.ndim < 2: raise InputError(f"{name} must be a Jacobian, (n, B, H, W)", describe(J), "Pass the second output of JacobianDRR")
+        if not isinstance(J, Tensor) or J.ndim < 2:
+            raise InputError(f"{name} must be a Jacobian, (n, B, H, W)", describe(J), "Pass the second output of JacobianDRR")
     check_alike(J0=J0, J1=J1)
     if J0.shape != J1.shape: raise InputError("J0 and J1 must have the same shape", f"{tuple(J0.shape)} and {tuple(J1.shape)}")
     unit = lambda J: torch.nn.functional.normalize(J.flatten(-2), dim=-1, eps=torch.finfo(J.dtype).tiny)

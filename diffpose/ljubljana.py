@@ -7,7 +7,7 @@ __all__ = ['FILE', 'ADVICE', 'REVERSALS', 'VIEWS', 'PRIORS', 'check_angiogram', 
            'reverse', 'read_angiography', 'check_view', 'read_projection', 'read_ljubljana', 'LjubljanaView',
            'LjubljanaDataset', 'get_random_offset', 'Transforms', 'Evaluator', 'check_ljubljana']
 
-# %% ../nbs/diffpose/24_ljubljana.ipynb #094ab845
+# %% ../nbs/diffpose/24_ljubljana.ipynb #930d307e
 from collections.abc import Sequence
 from functools import partial
 from numbers import Integral
@@ -18,16 +18,15 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from fastcore.basics import patch
 from torch import Tensor
 from torchio import Subject
 
-from diffdrr.conventions import Images, InputError, check_choice, check_positive, check_shape, describe
+from diffdrr.conventions import Images, InputError, check_choice, check_shape, describe
 from diffdrr.data import read
 from diffdrr.pose import RigidTransform
 from diffdrr.report import LPS_RAS
 from .files import Node, find_file, open_h5
-from .specimen import Camera, Evaluator, Lazy, PoseOffsets, Projection, Specimen, Standardize, camera_from_matrices
+from .specimen import Evaluator, Lazy, PoseOffsets, Projection, Specimen, Standardize, camera_from_matrices
 from .specimen import first_voxel, orientation_of, panel_from_matrix, published_offsets, straight_view
 
 # %% ../nbs/diffpose/24_ljubljana.ipynb #701215b2

@@ -7,7 +7,7 @@ __all__ = ['THICKEST', 'IN_VIEW', 'SPECIMENS', 'LANDMARKS', 'PIXELS', 'PIXEL_SIZ
            'LEAF', 'ELSEWHERE', 'CONTRAST', 'VIEWS', 'expose', 'simulate', 'LpsGrid', 'lps_grid', 'write_deepfluoro',
            'VesselTree', 'vessel_tree', 'draw_vessels', 'write_ljubljana']
 
-# %% ../nbs/diffpose/22a_twin.ipynb #bd9a45f9
+# %% ../nbs/diffpose/22a_twin.ipynb #53bf8c9f
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,6 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 import torch
-from torch import Tensor
 from torchio import Subject
 
 from diffdrr.conventions import Images, InputError, check_positive, check_shape, describe

@@ -19,7 +19,7 @@ from diffdrr.offscreen import load_pyvista
 from diffdrr.overlays import SCREEN, edge_map
 from diffdrr.pose import RigidTransform
 
-# %% ../nbs/diffpose/28_visualization.ipynb #a5f5d3ed
+# %% ../nbs/diffpose/28_visualization.ipynb #b53bfc42
 GAP = 4  # pixels between pictures
 
 
@@ -39,11 +39,11 @@ def overlay_edges(
 ) -> Tensor:  # (height, width, 3), uint8: all pairs in one picture
     "X-rays with the edges of DRRs."
     check_images(target, pred); check_positive("sigma", sigma); columns = min(len(target), check_positive("columns", columns, whole=True))
-    pairs = [tuple(check_finite(name, x[i].detach().sum(0)).cpu().double().numpy() for name, x in dict(target=target, pred=pred).items()) for i in range(len(target))]
+    films, pictures = (check_finite(name, x.detach().sum(1)).cpu().double().numpy() for name, x in dict(target=target, pred=pred).items())
     factor = max(1, SCREEN // max(target.shape[-2:]))
     grow = lambda x, order: zoom(x, factor, order=order, mode="nearest", grid_mode=True)
     cells = []
-    for film, picture in pairs:
+    for film, picture in zip(films, pictures):
         edges = edge_map(grow(picture, 3), sigma * factor)
         cells.append(np.where(edges[..., None], np.uint8(color), np.uint8(255 * _grey(grow(film, 1)))[..., None]))
     h, w, rows = *cells[0].shape[:2], -(-len(cells) // columns)
@@ -51,10 +51,11 @@ def overlay_edges(
     for i, cell in enumerate(cells): sheet[i // columns * (h + GAP):, i % columns * (w + GAP):][:h, :w] = cell
     return torch.from_numpy(sheet)
 
-# %% ../nbs/diffpose/28_visualization.ipynb #ce95765d
+# %% ../nbs/diffpose/28_visualization.ipynb #cb833b12
 def _panel(specimen, pose, intrinsics) -> Detector:
     "The panel of a specimen in the precision of a pose."
-    if not isinstance(pose, RigidTransform): raise InputError("pose must be a RigidTransform", describe(pose), "Make one with diffdrr.pose.convert")
+    if not isinstance(pose, RigidTransform):
+        raise InputError("pose must be a RigidTransform", describe(pose), "Make one with diffdrr.pose.convert")
     return (specimen.intrinsics if intrinsics is None else intrinsics).detector(specimen.subject.reorient).to(pose.matrix)
 
 

@@ -9,7 +9,7 @@ import yaml
 from common import cfg, notebooks, update
 
 TUTORIALS = {  # in the order of reading
-    "Pictures": ["introduction", "geometry", "trilinear_or_siddon", "timing"],
+    "Pictures": ["introduction", "geometry", "labels", "trilinear_or_siddon", "timing"],
     "Finding the pose": ["registration", "two_views", "unknown_start", "verdict", "jacobian_images"],
     "Learning the pose": ["sampling", "evaluation", "deepfluoro"],
     "Coming from the published packages": ["migrating"],
