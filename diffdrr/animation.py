@@ -75,17 +75,19 @@ def _as_table(df) -> pd.DataFrame:
     if not len(table): raise InputError("df must have at least one row", "an empty DataFrame", "Was the search interrupted before its first step?")
     return table
 
-# %% ../nbs/diffdrr/16_animation.ipynb #f0644d53
-RAYS = 2**18  # at once
+# %% ../nbs/diffdrr/16_animation.ipynb #e5fad915
+RAYS = 2**18  # rendered at once
 
 
 def render_poses(
     drr: DRR,
     poses: RigidTransform,  # B of them
+    *,
+    rays: int = RAYS,  # at once
 ) -> Iterator[Tensor]:  # pictures (H, W), on the CPU
     "The X-ray of each pose, in batches, without gradients."
     if not drr.reshape: raise InputError("drr must give pictures", "reshape=False", "Make it with reshape=True")
-    for some in poses.matrix.split(max(1, RAYS // (drr.detector.height * drr.detector.width))):
+    for some in poses.matrix.split(max(1, check_positive("rays", rays, whole=True) // (drr.detector.height * drr.detector.width))):
         with torch.no_grad(): films = drr(RigidTransform(some, check=False)).sum(1).cpu()
         yield from films
 
