@@ -27,7 +27,7 @@ def load_pyvista():  # the module `pyvista`
     except ImportError as e: raise InputError("drawing in 3-D needs the package pyvista", f"{e}", "pip install 'diffdrr[vis]'") from e
     return pyvista
 
-# %% ../nbs/diffdrr/16a_offscreen.ipynb #15a34cc2
+# %% ../nbs/diffdrr/16a_offscreen.ipynb #bfa1eeb9
 WINDOW = "VTK_DEFAULT_OPENGL_WINDOW"  # the environment variable in which VTK looks for the kind of its windows
 _PROBE = """
 import sys
@@ -46,7 +46,7 @@ sys.exit(not window.SupportsOpenGL())
 def _renders(window: str | None) -> bool:
     "Does a process that uses this kind of window (None: VTK's choice) survive its first picture?"
     env = os.environ | ({WINDOW: window} if window else {})
-    try: return subprocess.run([sys.executable, "-c", _PROBE], env=env, capture_output=True, timeout=120).returncode == 0
+    try: return subprocess.run([sys.executable, "-c", _PROBE], env=env, capture_output=True, timeout=300).returncode == 0
     except (OSError, subprocess.TimeoutExpired): return False
 
 

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'SATURATED', 'POOR', 'KEEP', 'SAME', 'METHODS', 'SIMILARITIES', 'BOUNDS', 'Registration',
-           'RegistrationResult', 'pose_error', 'TwistRegistration', 'register']
+           'RegistrationResult', 'pose_error', 'TwistRegistration', 'register', 'PoseRegressor']
 
-# %% ../nbs/diffdrr/14_registration.ipynb #6c910d3f
+# %% ../nbs/diffdrr/14_registration.ipynb #f0f6d335
 import math
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 import torch
@@ -26,10 +27,14 @@ from .drr import DRR
 from .metrics import GradientNormalizedCrossCorrelation2d, MultiscaleNormalizedCrossCorrelation2d, MutualInformation, NormalizedCrossCorrelation2d
 from .physics import BONE_HU
 from .pose import RigidTransform, convert, so3_log_map, twist_to_matrix
+from .regressor import PoseRegressor
 from .renderers import Siddon
 from .residuals import RESIDUALS
 from .solver import COMMON, LEVER, Alignment, View, coarsen, levels, levenberg_marquardt, pool_image
 from .verdict import LIMITS, Assessment, Doubts, assess, calibrated, doubts, expected_error, explained, intervals, judge, structure, structure_of
+
+# %% ../nbs/diffdrr/14_registration.ipynb #f236fcf6
+_all_ = ["PoseRegressor"]  # the published home of this name
 
 # %% ../nbs/diffdrr/14_registration.ipynb #3eaaf847
 class Registration(nn.Module):
@@ -570,7 +575,7 @@ def _finish(search, problem, found, rivals, begin) -> RegistrationResult:
     if verdict != "converged" and score < 0.95 and stop != "interrupted" and search.inverted(state): result.reasons.append("the X-ray looks inverted (bone must be bright): take its negative, or log(I0 / I)")
     return replace(result, seconds=time.perf_counter() - begin)
 
-# %% ../nbs/diffdrr/14_registration.ipynb #9ea51ef3
+# %% ../nbs/diffdrr/14_registration.ipynb #3f49006b
 @patch
 def doubt(self: _Search, problem, found) -> Doubts:
     "Ask what was taken for granted, with a picture in which everything is free."
@@ -590,13 +595,19 @@ def _with_bone(view, drr, bone) -> View:
     return view._replace(drrs=more(view.drrs), pictures=more(view.pictures, renderer="siddon"))
 
 
+_BRIGHT = WeakKeyDictionary()  # of each DRR: which density it had, and the answer
+
+
 def _bright(drr: DRR) -> Tensor | None:
-    "What a factor on bone would add to the density; None where no Hounsfield units are known."
-    scale = getattr(drr.subject, "density_scale", None)
+    "What a factor on bone would add to the density, kept for the next X-ray; None where no Hounsfield units are known."
+    scale, now = getattr(drr.subject, "density_scale", None), (drr.density.data_ptr(), drr.density._version)
     if scale is None or scale.kind == "raw" or drr.subject.volume.data[0].shape != drr.density.shape: return None
-    hu = drr.subject.volume.data[0].to(drr.density.device)
-    if scale.kind == "mu": return torch.where(hu > BONE_HU, drr.density, 0)
-    return torch.where(hu > BONE_HU, hu, 0).to(drr.density) * float(scale.multiplier / scale.extremes.scale_at(scale.multiplier))
+    if _BRIGHT.get(drr, (None,))[0] != now:
+        hu = drr.subject.volume.data[0].to(drr.density, copy=True)
+        if scale.kind == "mu": bone = torch.where(hu > BONE_HU, drr.density, 0)
+        else: bone = nn.functional.threshold_(hu, BONE_HU, 0).mul_(float(scale.multiplier / scale.extremes.scale_at(scale.multiplier)))
+        _BRIGHT[drr] = now, bone
+    return _BRIGHT[drr][1]
 
 # %% ../nbs/diffdrr/14_registration.ipynb #e326ff95
 BOUNDS = dict(sdd=200.0, x0=100.0, y0=100.0, bone=math.log(10))  # common parameters beyond these are not believed

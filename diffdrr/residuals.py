@@ -147,20 +147,32 @@ def combine(
         return Residual(value, J, pixel, sum(w * r.flat for w, r in found))
     return residual
 
-# %% ../nbs/diffdrr/13a_residuals.ipynb #bbbe9ba6
-KNOTS = 8  # hats of a film curve: enough for a bend, too few to imitate anatomy
+# %% ../nbs/diffdrr/13a_residuals.ipynb #369254b2
+KNOTS = 8  # of a film curve: enough for a bend, too few to imitate anatomy
 
 
-def _hats(f: Tensor, n: int) -> Tensor:  # (B, C, N) -> (B, C, N, n), rows sum to one
-    "How much of each value belongs to each knot."
-    span = (f.amax(-1, keepdim=True) - f.amin(-1, keepdim=True)).clamp(min=1e-30)
+def _splines(f: Tensor, n: int) -> Tensor:  # (B, C, N) -> (B, C, N, n), rows sum to one
+    "How much the value at each knot counts for each grey value, on a natural cubic spline."
+    f = f - f.amin(-1, keepdim=True)
+    f = f / f.amax(-1, keepdim=True).clamp(min=1e-30)
     at = torch.linspace(0, 1, n, device=f.device, dtype=f.dtype)
-    knots = f.sort(-1).values[..., (at * (f.shape[-1] - 1)).round().long()] + 1e-3 * span * at  # apart, also where many values are equal
+    knots = f.sort(-1).values[..., (at * (f.shape[-1] - 1)).round().long()] + 1e-2 * at  # apart, also where many values are equal
     k = torch.searchsorted(knots.contiguous(), f.contiguous()).clamp(1, n - 1)
     low, high = knots.gather(-1, k - 1), knots.gather(-1, k)
-    share = ((f - low) / (high - low)).clamp(0, 1)
-    hats = torch.zeros(*f.shape, n, device=f.device, dtype=f.dtype)
-    return hats.scatter(-1, (k - 1)[..., None], (1 - share)[..., None]).scatter(-1, k[..., None], share[..., None])
+    t, sixth = ((f - low) / (high - low)).clamp(0, 1), (high - low) ** 2 / 6
+    none = torch.zeros(*f.shape, n, device=f.device, dtype=f.dtype)
+    put = lambda left, right: none.scatter(-1, (k - 1)[..., None], left[..., None]).scatter(-1, k[..., None], right[..., None])
+    return put(1 - t, t) + put(((1 - t) ** 3 - 1 + t) * sixth, (t**3 - t) * sixth) @ _bends(knots.diff(dim=-1))
+
+
+def _bends(h: Tensor) -> Tensor:  # distances of the knots (B, C, n - 1) -> (B, C, n, n)
+    "Second derivatives of the spline at the knots, for a value of one at each."
+    n = h.shape[-1] + 1
+    i, T, Q = torch.arange(1, n - 1), torch.eye(n).to(h).repeat(*h.shape[:-1], 1, 1), h.new_zeros(*h.shape[:-1], n, n)
+    left, right = h[..., :-1], h[..., 1:]
+    for step, t, q in ((-1, left / 6, 1 / left), (0, (left + right) / 3, -1 / left - 1 / right), (1, right / 6, 1 / right)):
+        T[..., i, i + step], Q[..., i, i + step] = t, q
+    return torch.linalg.solve(T, Q)
 
 
 def tone_ncc_residual(
@@ -174,11 +186,12 @@ def tone_ncc_residual(
     "The residual of NCC with the grey values of the X-ray bent to fit."
     w = _weights(image, target, jacobian, weights).flatten(-2)[:, None]
     w = w / w.sum(-1, keepdim=True).clamp(min=1e-30)
-    hats = _hats(target.flatten(-2), check_positive("knots", knots, whole=True))
+    if check_positive("knots", knots, whole=True) < 2: raise InputError("knots must be at least 2, for a straight line", knots)
+    splines = _splines(target.flatten(-2), knots)
     m = _unit(image.flatten(-2), w, 0)[0][..., None]
-    A, b = (hats * w[..., None]).mT @ hats, (hats * w[..., None]).mT @ m
+    A, b = (splines * w[..., None]).mT @ splines, (splines * w[..., None]).mT @ m
     c = torch.linalg.solve(A + 1e-4 / knots * torch.eye(knots).to(A), b)
-    return ncc_residual(image, (hats @ c)[..., 0].reshape(image.shape), jacobian, weights)
+    return ncc_residual(image, (splines @ c)[..., 0].reshape(image.shape), jacobian, weights)
 
 # %% ../nbs/diffdrr/13a_residuals.ipynb #d873521a
 RESIDUALS: dict[str, Callable] = {

@@ -216,7 +216,7 @@ def register(self: Studio,
     **options,  # passed to `diffdrr.registration.register`
 ) -> RegistrationResult:
     "Find the pose from here."
-    if self.target is None: raise InputError("a registration needs an X-ray", "a studio without one", "Open it with one")
+    if self.target is None: raise InputError("a registration needs an X-ray", "a studio without one", "Open it with one: diffdrr studio CT XRAY")
     start = RigidTransform(stand.pose().matrix.to(self.drr._affine), check=False)
     return register(self.drr, self.target, start, mask=self.mask, **{"progress": False, **options})
 

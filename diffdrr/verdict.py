@@ -236,9 +236,9 @@ def calibrated(
         if slope is not None: covariance = covariance + sigma**2 * slope[:, None] * slope
     return assessment._replace(covariance=covariance)
 
-# %% ../nbs/diffdrr/13d_verdict.ipynb #2afe8a30
+# %% ../nbs/diffdrr/13d_verdict.ipynb #c6207473
 ARRIVED = ("step", "gradient", "score", "threshold")  # reasons to stop that mean: nothing better nearby
-LIMITS = dict(structure=0.12, lost=0.35, error=0.75, step=1.0, condition=1e-6, hits=0.15, rival=0.8, score=0.3, outliers=0.3, doubt=1.5, geometry=0.75)
+LIMITS = dict(structure=0.12, lost=0.35, error=1.0, step=1.0, condition=1e-6, hits=0.15, rival=0.8, score=0.3, outliers=0.3, doubt=1.5, geometry=0.75)
 
 
 def judge(

@@ -6,7 +6,7 @@
 __all__ = ['app', 'Version', 'Force', 'Words', 'Study', 'Launcher', 'main', 'simulate_data', 'download_data', 'read_study',
            'train_networks', 'register_xrays', 'evaluate_study']
 
-# %% ../nbs/diffpose/30_cli.ipynb #98fbdb6b
+# %% ../nbs/diffpose/30_cli.ipynb #c6d8134c
 import json
 import sys
 import warnings
@@ -16,9 +16,10 @@ from typing import Annotated
 import typer
 
 import diffpose
-from diffdrr.cli import PATH_ERRNOS, UsageProblem, check_output, say
+from diffdrr.console import UsageProblem, _slip, say
+from diffdrr.outputs import check_output
 
-# %% ../nbs/diffpose/30_cli.ipynb #e07d7e66
+# %% ../nbs/diffpose/30_cli.ipynb #24cc80df
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(help_option_names=["-h", "--help"]),
     rich_markup_mode="rich", help="Patient-specific pose regression for X-rays: train, register, evaluate.")
 
@@ -35,14 +36,10 @@ def _program(version: Version = False): pass
 
 
 def _refusal(e: Exception) -> str | None:
-    "One line for an exception that is the user's to correct; None for one that is ours."
-    from diffdrr.conventions import InputError
+    "One line for an exception that is the user's to correct, a missing extra included; None for one that is ours."
+    return " ".join(str(e).split()) if isinstance(e, ImportError) and "pip install" in str(e) else _slip(e)
 
-    if isinstance(e, InputError) or isinstance(e, ImportError) and "pip install" in str(e): return " ".join(str(e).split())
-    if isinstance(e, OSError) and e.errno in PATH_ERRNOS: return f"{e.strerror}{f': {str(e.filename)!r}' if e.filename else ''}"
-    return None
-
-# %% ../nbs/diffpose/30_cli.ipynb #429c4d4e
+# %% ../nbs/diffpose/30_cli.ipynb #a578e1f7
 def main(
     argv: list[str] | None = None,  # words after the program's name; None takes those of the process
 ) -> int:  # exit code
@@ -50,18 +47,18 @@ def main(
     args = sys.argv[1:] if argv is None else list(argv)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: say(" ".join(str(message).split()), "warning")
-        try: return typer.main.get_command(app).main(args or ["--help"], prog_name="diffpose", standalone_mode=False) or 0
+        try: code = typer.main.get_command(app).main(args or ["--help"], prog_name="diffpose", standalone_mode=False)
         except UsageProblem as e:
             command = e.ctx.command_path if getattr(e, "ctx", None) else "diffpose"
             say(f"{' '.join(e.format_message().split()).rstrip('.')}. See {command} --help.", "error")
             return 2
-        except (typer.Abort, KeyboardInterrupt):
-            say("interrupted; what was finished is kept, and the same command goes on", "\nerror")
-            return 130
+        except (typer.Abort, KeyboardInterrupt): code = 130
         except Exception as e:
             if (line := _refusal(e)) is None: raise
             say(line, "error")
             return 2
+    if code == 130: say("interrupted; what was finished is kept, and the same command goes on", "\nerror")
+    return code or 0
 
 # %% ../nbs/diffpose/30_cli.ipynb #538b6a79
 Force = Annotated[bool, typer.Option("--force", help="replace an existing file")]
@@ -114,7 +111,7 @@ def download_data(
     print(download(name, folder, url=url, checksum=checksum, progress=not quiet))
     return 0
 
-# %% ../nbs/diffpose/30_cli.ipynb #38d6e1e9
+# %% ../nbs/diffpose/30_cli.ipynb #97b617a3
 Words = Annotated[list[str] | None, typer.Argument(help="a config (.yaml, .toml, .json), then overrides such as training.lr=1e-4",
     metavar="[CONFIG] [KEY=VALUE]...")]
 Study = Annotated[Path, typer.Option("--output", "-o", help="folder of the study")]
@@ -147,10 +144,13 @@ def _print_summary(records, error: str):
 
 def _run(words: list[str] | None, folder: Path, launcher: str, stage: str) -> int:
     "One stage of a study."
+    from diffdrr.conventions import InputError
     from diffpose.experiments import run_study
 
     study = read_study(words or [], folder)
-    if not folder.is_dir(): check_output(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError("an output must be a folder", f"{str(folder)!r}, which is a file", "Choose another name")
+    if not folder.exists(): check_output(folder)
     records, failures = run_study(study, folder, (stage,), launcher)
     for f in failures: say(f"{f.job}: {f.reason}", "error")
     if records and stage == "register": _print_summary(records, "mtre")
