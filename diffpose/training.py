@@ -58,7 +58,7 @@ def _fitted(x: Images, n: int) -> Images:  # (B, 1, n, n)
     if x.shape[-2:] == (n, n): return x
     return F.interpolate(x, (n, n), mode="area") if min(x.shape[-2:]) > n else F.interpolate(x, (n, n), mode="bilinear")
 
-# %% ../nbs/diffpose/26d_training.ipynb #0e01b0c1
+# %% ../nbs/diffpose/26d_training.ipynb #3afa04cc
 def _about(network: PoseRegressor, scene: Scene, config: TrainingConfig) -> dict:
     "What weights belong to."
     specimen = scene.specimen
@@ -69,6 +69,8 @@ def _about(network: PoseRegressor, scene: Scene, config: TrainingConfig) -> dict
 def _find(path: str | Path) -> tuple[Path, State]:
     "A checkpoint; of a folder, the finished network or the newest checkpoint."
     path = Path(path)
+    if not path.exists():
+        raise InputError("a network must be a checkpoint, or the folder of a run", f"{str(path)!r}, which is not there", "Train first")
     if (path / NETWORK).exists(): path = path / NETWORK
     found = newest_checkpoint(path) if path.is_dir() else (path, load_state(path))
     if found is None: raise _no_checkpoint(path)
@@ -113,7 +115,7 @@ def learning_rate(
     if step < rise: return config.lr * (step + 1) / rise
     return config.lr * (1 + math.cos(math.pi * (step - rise) / max(1, config.steps - rise))) / 2
 
-# %% ../nbs/diffpose/26d_training.ipynb #f3f0b317
+# %% ../nbs/diffpose/26d_training.ipynb #c893504e
 def make_fabric(
     config: TrainingConfig,
     folder: str | Path,  # of the run, for the log
@@ -123,7 +125,7 @@ def make_fabric(
     "The machine of a run."
     try: import lightning.fabric as lightning
     except ModuleNotFoundError as e: raise InputError("training needs the package lightning", "none", "pip install 'diffdrr[train]'") from e
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # it likes to talk about itself
+    for part in ("fabric", "pytorch"): logging.getLogger(f"lightning.{part}").setLevel(logging.WARNING)  # else they chat
     for name, module in (("cuda", torch.cuda), ("mps", torch.backends.mps)):
         if config.device == name and not module.is_available():
             raise InputError(f"device {name!r} must be there", "no such device", "Use device=auto")

@@ -10,8 +10,9 @@ from common import cfg, notebooks, update
 
 TUTORIALS = {  # in the order of reading
     "Pictures": ["introduction", "geometry", "labels", "trilinear_or_siddon", "timing"],
-    "Finding the pose": ["registration", "two_views", "unknown_start", "verdict", "jacobian_images"],
-    "Learning the pose": ["sampling", "evaluation", "deepfluoro"],
+    "Finding the pose": ["registration", "two_views", "unknown_start", "verdict", "landscapes", "jacobian_images", "own_data"],
+    "Finding the volume": ["reconstruction"],
+    "Learning the pose": ["sampling", "train", "sparse", "evaluation", "deepfluoro"],
     "Coming from the published packages": ["migrating"],
 }
 START = ["index.ipynb", "gallery.ipynb"]  # to be read first, in this order
