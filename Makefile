@@ -7,7 +7,7 @@ SETUP     := setup.py settings.ini pyproject.toml
 NBS       ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench install dev export run clean-notebooks readme docs site wheel check clean
+.PHONY: help demo test bench install dev export run repeat clean-notebooks readme docs site wheel check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,10 @@ export: $(VENV)/dev  ## notebooks -> modules and the site's table of contents
 
 run: $(VENV)/dev  ## execute notebooks in place: make run NBS="nbs/tutorials/registration.ipynb ..."
 	@$(BIN)/python tools/run.py $(NBS)
+
+QUICK := nbs/index.ipynb $(addprefix nbs/tutorials/,migrating.ipynb jacobian_images.ipynb sampling.ipynb trilinear_or_siddon.ipynb)
+repeat: $(VENV)/dev  ## execute quick pages again: do they put out what they hold, numbers apart?
+	@$(BIN)/python tools/run.py --check $(or $(NBS),$(QUICK))
 
 clean-notebooks: $(VENV)/dev  ## strip notebooks of everything that changes from run to run
 	@$(BIN)/python tools/clean.py
