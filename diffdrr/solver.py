@@ -38,16 +38,20 @@ def pool_image(
     share = F.avg_pool2d(weights[:, None], k)
     return F.avg_pool2d(image.nan_to_num() * weights[:, None], k) / torch.where(share > 0, share, 1.0), share[:, 0]
 
-# %% ../nbs/diffdrr/13b_solver.ipynb #e9061b69
+# %% ../nbs/diffdrr/13b_solver.ipynb #f6444aad
+def _blocks(shape: tuple, affine: Tensor, spacing: float) -> tuple[int, int, int]:
+    "How many voxels along each axis make one."
+    return tuple(max(1, min(round(spacing / s), n)) for s, n in zip(affine[:3, :3].norm(dim=0).tolist(), shape))
+
+
 def pool_volume(
     density: Volume,  # attenuation
     affine: Float[Tensor, "4 4"],  # voxel index to mm
     spacing: float,  # wanted distance of voxels, mm
 ) -> tuple[Volume, Float[Tensor, "4 4"]]:  # the smaller volume and its affine
     "Average blocks of voxels, so that they are about `spacing` apart in every direction."
-    sides = affine[:3, :3].norm(dim=0)
-    f = [max(1, min(round(spacing / s), n)) for s, n in zip(sides.tolist(), density.shape)]
-    if f == [1, 1, 1]: return density, affine
+    f = _blocks(density.shape, affine, spacing)
+    if f == (1, 1, 1): return density, affine
     pad = [x for n, k in zip(reversed(density.shape), reversed(f)) for x in (0, -n % k)]
     wide = density.float() if density.dtype == torch.float16 else density
     padded = F.pad(wide, pad) if any(pad) else wide
@@ -58,17 +62,19 @@ def pool_volume(
     moved[:3, 3] = affine[:3, 3] + affine[:3, :3] @ ((step - 1) / 2)
     return pooled.to(density.dtype), moved
 
-# %% ../nbs/diffdrr/13b_solver.ipynb #761c04a4
-_POOLED = weakref.WeakKeyDictionary()  # per DRR: coarse volumes, by spacing and what they were made of
+# %% ../nbs/diffdrr/13b_solver.ipynb #c9833f6e
+_POOLED = weakref.WeakKeyDictionary()  # of each DRR: which density it had, and its coarse volumes by block and name
 
 
-def _pooled(drr: DRR, density: Tensor, spacing: float | None, key=None):
-    "The density at a spacing, made once."
-    affine = drr.affine.matrix[0].double().cpu()
-    if spacing is None: return density, affine
-    held = _POOLED.setdefault(drr, {})
-    name = (spacing, key, drr.density.data_ptr(), drr.density._version)
-    if name not in held: held[name] = pool_volume(density, affine, spacing)
+def _pooled(drr: DRR, density: Tensor | None, spacing: float | None, key=None):
+    "A density at a spacing: that of the DRR, and others with a name, are made once."
+    affine, own = drr.affine.matrix[0].double().cpu(), drr.density.detach() if density is None else density
+    if spacing is None: return own, affine
+    if density is not None and key is None: return pool_volume(own, affine, spacing)
+    now, name = (drr.density.data_ptr(), drr.density._version), (_blocks(own.shape, affine, spacing), key)
+    if _POOLED.get(drr, (None,))[0] != now: _POOLED[drr] = now, {}
+    held = _POOLED[drr][1]
+    if name not in held: held[name] = pool_volume(own, affine, spacing)
     return held[name]
 
 
@@ -87,7 +93,7 @@ def coarsen(
     if min(h, w) < 1: raise InputError("a block must fit into the picture", f"blocks of {k} pixels for {d.height} × {d.width}")
     right, down = (d.width - k * w) / 2 * d.delx, (d.height - k * h) / 2 * d.dely  # how far the kept part lies off the middle
     x0, y0 = d.x0 + (right if d.reverse_x_axis else -right), d.y0 + down
-    density, affine = _pooled(drr, drr.density.detach() if density is None else density, spacing, key)
+    density, affine = _pooled(drr, density, spacing, key)
     subject = SimpleNamespace(volume=SimpleNamespace(affine=affine.numpy()), density=SimpleNamespace(data=density[None]), reorient=d._reorient.detach().cpu())
     small = DRR(subject, d.sdd, h, d.delx * k, w, d.dely * k, x0, y0, reverse_x_axis=d.reverse_x_axis, renderer=renderer, beam=d.beam,
         voxel_shift=drr.renderer.voxel_shift, backend=getattr(drr.renderer, "backend", "auto")).to(drr.device, drr.dtype)
