@@ -31,7 +31,7 @@ CAPTURE_FILES = ("capture.csv", "summary.csv", "capture.png")
 benchmark = typer.Typer(add_completion=False, help="Measure how well registration works.")
 app.add_typer(benchmark, name="benchmark")
 
-# %% ../nbs/diffdrr/18k_cli_benchmark.ipynb #786c013d
+# %% ../nbs/diffdrr/18k_cli_benchmark.ipynb #5e2244f1
 def _check_trial(trial: Trial) -> dict[str, dict]:  # name of a method: options of `register`
     "Refuse what cannot be run before the CT is read."
     from diffdrr.capture import METHODS as USUAL
@@ -45,6 +45,19 @@ def _check_trial(trial: Trial) -> dict[str, dict]:  # name of a method: options 
     return {name: USUAL.get(name, dict(method=name)) for name in names}
 
 
+def _other_film(drr, truth, trial: Trial):  # (1, 1, H, W)
+    "The X-ray at the true pose, by the renderer that is not registered."
+    import torch
+    from diffdrr.capture import draw_photons
+    from diffdrr.drr import DRR
+    from diffdrr.renderers import Siddon
+
+    d = drr.detector
+    other = DRR(drr.subject, d.sdd, d.height, d.delx, d.width, d.dely, d.x0, d.y0, reverse_x_axis=d.reverse_x_axis, beam=d.beam,
+        renderer="trilinear" if isinstance(drr.renderer, Siddon) else "siddon")
+    with torch.no_grad(): return draw_photons(other(truth), trial.photons, seed=trial.seed)
+
+# %% ../nbs/diffdrr/18k_cli_benchmark.ipynb #edc5a170
 @benchmark.command("capture")
 @grouped
 def benchmark_capture(
@@ -62,18 +75,13 @@ def benchmark_capture(
     check_folder(output, CAPTURE_FILES, force=force)
     drr, call = open_drr(ct, patient, rays, arm)
     import matplotlib.pyplot as plt
-    import torch
-    from diffdrr.capture import capture, draw_photons, plot_capture, summarize_capture
+    from diffdrr.capture import capture, plot_capture, summarize_capture
     from diffdrr.conventions import InputError
-    from diffdrr.drr import DRR
     from diffdrr.starts import PRIORS, PosePrior
 
     if call or rays.maximum: raise InputError("a benchmark registers sums along whole rays", "--n-points or --max")
-    truth, d = arm_pose(arm), drr.detector
-    with torch.no_grad():
-        film = DRR(drr.subject, d.sdd, d.height, d.delx, d.width, d.dely, d.x0, d.y0, reverse_x_axis=d.reverse_x_axis, beam=d.beam,
-            renderer="siddon" if rays.renderer == "trilinear" else "trilinear")(truth)
-    target = draw_photons(film, trial.photons, seed=trial.seed)
+    truth = arm_pose(arm)
+    target = _other_film(drr, truth, trial)
     starts = PosePrior(truth, **PRIORS[trial.prior]).sample(trial.starts, seed=trial.seed)
     table = capture(drr, target, truth, starts, methods, progress=not quiet)
     summary = summarize_capture(table)
