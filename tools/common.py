@@ -29,6 +29,11 @@ def shown(path):
     return os.path.relpath(path, ROOT)
 
 
+def cores():
+    "The processors that this process may use."
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def environment(threads=None):
     "The environment for a process that runs a notebook: this checkout first, no window, and `threads` threads."
     env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
