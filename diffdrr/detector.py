@@ -166,17 +166,18 @@ def calibration(self: Detector) -> AffineTransform:
 def extra_repr(self: Detector) -> str:
     return ", ".join(f"{k}={getattr(self, k)!r}" for k in "sdd height width delx dely x0 y0 reverse_x_axis beam".split())
 
-# %% ../nbs/diffdrr/06_detector.ipynb #03e594b1
+# %% ../nbs/diffdrr/06_detector.ipynb #b73c69c6
 @patch
 def forward(self: Detector,
     extrinsic: RigidTransform,  # poses of the C-arm, B or 1, camera to world before `reorient`
     calibration=None,  # (4,4) or (B,4,4) tensor or AffineTransform; the detector's own unless given
+    pixels=slice(None),  # which of them, row by row: a slice, or numbers (N,)
 ) -> tuple[Tensor, Tensor]:  # source (B,1,3) for a cone, (B,N,3) for a parallel beam; target (B,N,3); mm, world
     "Where each ray starts and ends, pixels in row order."
     pose, calibration = self._placed(extrinsic, calibration)
     B, calibrated = len(calibration) if len(pose) == 1 else len(pose), AffineTransform(calibration, check=False)
-    target = calibrated.compose(pose)(self.target)  # one product of matrices is cheaper than moving all points twice
-    source = pose(self.source if self.beam == "cone" else calibrated(self.target) * self.target.new_tensor([1, 1, 0]))
+    target = calibrated.compose(pose)(self.target[:, pixels])  # one product of matrices is cheaper than moving all points twice
+    source = pose(self.source if self.beam == "cone" else calibrated(self.target[:, pixels]) * self.target.new_tensor([1, 1, 0]))
     return source.expand(B, -1, -1), target.expand(B, -1, -1)
 
 

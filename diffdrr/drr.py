@@ -125,7 +125,7 @@ def n_patches(self: DRR) -> int:  # number of patches in which a picture is rend
     if self.patch_size is None: return 1
     return max(1, round(self.detector.target.shape[1] / self.patch_size**2))
 
-# %% ../nbs/diffdrr/11_drr.ipynb #c87876f6
+# %% ../nbs/diffdrr/11_drr.ipynb #20ebafe0
 @patch
 def render(self: DRR,
     density: Volume,  # attenuation on the CT's grid
@@ -152,12 +152,12 @@ def render(self: DRR,
 
 @patch
 def _rays_at_once(self: DRR, batch: int, rays: int) -> int:
-    "How many rays of each item travel together: a patch, or whole rows of the picture, a million rays in all."
+    "How many rays of each item travel together: a patch, or whole rows of the picture, 2¹⁸ rays in all."
     if self.n_patches > 1: return max(1, -(-self.detector.target.shape[1] // self.n_patches))
     width = self.detector.width
-    return max(1, 2**20 // batch // width) * width if rays * batch > 2**20 else max(1, rays)
+    return max(1, 2**18 // batch // width) * width if rays * batch > 2**18 else max(1, rays)
 
-# %% ../nbs/diffdrr/11_drr.ipynb #e64ed777
+# %% ../nbs/diffdrr/11_drr.ipynb #10ce6d53
 @patch
 def forward(self: DRR,
     *args,  # a RigidTransform; or rotations (B, k) and translations (B, 3) in mm, with `parameterization`
@@ -175,8 +175,11 @@ def forward(self: DRR,
     render = self.render
     if self.checkpoint_gradients:
         render = lambda *args, **kw: checkpoint(self.render, *args, use_reentrant=False, preserve_rng_state=False, **kw)
-    source, target = self.detector(pose, calibration)
-    img = self._blend(render, self.density, source, target, bone_attenuation_multiplier, mask_to_channels=mask_to_channels, **kwargs)
+    n, batch = self.detector.target.shape[1], max(len(pose), 1 if calibration is None else len(calibration))
+    step, factor = self._rays_at_once(batch, n), bone_attenuation_multiplier
+    rays = (self.detector(pose, calibration, slice(i, i + step)) for i in range(0, n, step))
+    images = [self._blend(render, self.density, *r, factor, mask_to_channels=mask_to_channels, **kwargs) for r in rays]
+    img = images[0] if len(images) == 1 else torch.cat(images, -1)
     return self.reshape_transform(img, len(img))
 
 # %% ../nbs/diffdrr/11_drr.ipynb #0e5d61ef
