@@ -27,15 +27,15 @@ from .packets import LANE_TAG, LANES, scatter_packets, trace_packets
 from .renderers import SAMPLES_PER_CHUNK, Siddon, Trilinear, check_rays, in_chunks, values_hidden
 from .tracing import NO_LABELS, NUMBA_ERROR, SAMPLED, SIDDON, TRILINEAR, log, numba, scatter, trace
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #cfa28251
+# %% ../nbs/diffdrr/09f_operators.ipynb #7eb69e4d
 _POOL, _POOL_LOCK = [], threading.Lock()
 
 
 def _forget_pool():
     "A forked child has none of its parent's threads."
-    global _POOL_LOCK
+    global _POOL_LOCK, _STEADY_LOCK
     _POOL.clear()
-    _POOL_LOCK = threading.Lock()
+    _POOL_LOCK, _STEADY_LOCK = threading.Lock(), threading.RLock()
 
 
 if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=_forget_pool)
@@ -127,21 +127,26 @@ def _flat(x: Tensor, axes, dtype=None) -> np.ndarray:
 
 def _labels(labels, axes): return NO_LABELS if labels is None else _flat(labels, axes, np.int32)
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #a35c6076
+# %% ../nbs/diffdrr/09f_operators.ipynb #4ae9cd07
 COLUMNS_ROOM = 2**31  # bytes that all copies together may take
 WORTH = 2000  # voxels for each ray of a call; in larger volumes a copy would not be worth its while
 _STEADY, _STEADY_LOCK = {}, threading.RLock()  # address: owner, what it looked like, copies by axis
+
+
+def _same(volume, owner):
+    "Does the owner still hold this volume?"
+    return owner is not None and (owner.data_ptr(), owner.shape, owner.stride()) == (volume.data_ptr(), volume.shape, volume.stride())
 
 
 def steady(volume: Tensor) -> Tensor:  # the same
     "Say that a volume will be rendered many times as it is, so that a copy which makes it faster pays."
     try: at = volume.data_ptr() if volume.dtype == torch.float32 and volume.device.type == "cpu" else 0
     except RuntimeError: return volume  # it has no memory: a compiler is looking
-    if at and (at not in _STEADY or _STEADY[at][0]() is not volume):
+    if at and not _same(volume, _STEADY.get(at, [lambda: None])[0]()):
         _STEADY[at] = [weakref.ref(volume, lambda ref: _STEADY.pop(at, None) if _STEADY.get(at, [None])[0] is ref else None), None, {}]
     return volume
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #3569f0e2
+# %% ../nbs/diffdrr/09f_operators.ipynb #29959eea
 def _look(volume, flat):
     "What a volume looks like: the number of changes, and a thousand voxels."
     return None if volume.is_inference() else volume._version, flat[:: max(1, len(flat) // 1000)].tobytes()
@@ -150,7 +155,8 @@ def _look(volume, flat):
 def _columns_of(volume: Tensor, flat: np.ndarray, shape: tuple, axis: int) -> Columns | None:
     "The copy of a steady volume summed along an axis of its memory."
     with _STEADY_LOCK:
-        known, need = _STEADY[volume.data_ptr()], column_bytes(shape, axis)
+        known, need = _STEADY.get(volume.data_ptr()), column_bytes(shape, axis)
+        if known is None: return None  # its owner has just gone
         if known[1] != (look := _look(volume, flat)): known[1:] = look, {}
         if axis not in known[2] and need <= COLUMNS_ROOM:
             held = [(copies, k) for _, _, copies in list(_STEADY.values()) for k in copies]
@@ -164,8 +170,7 @@ def _columns_of(volume: Tensor, flat: np.ndarray, shape: tuple, axis: int) -> Co
 
 def _stretches(volume, a, b, n):
     "Pictures in a row that can use the same copy: (axis or -1, first ray, last ray + 1)."
-    owner = _STEADY[volume.data_ptr()][0]() if volume.data_ptr() in _STEADY else None
-    if owner is None or (owner.data_ptr(), owner.shape, owner.stride()) != (volume.data_ptr(), volume.shape, volume.stride()): return [(-1, 0, len(b))]
+    if not _same(volume, _STEADY.get(volume.data_ptr(), [lambda: None])[0]()): return [(-1, 0, len(b))]
     if not volume.numel() <= WORTH * len(b) or max(volume.numel() * 2, 1) >= 2**31: return [(-1, 0, len(b))]
     found, per = [], len(a) * n // len(b)
     for i in range(len(b) // n):
