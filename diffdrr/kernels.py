@@ -6,7 +6,7 @@
 __all__ = ['BACKENDS', 'LIMITS', 'CASES', 'line_integrals', 'label_count', 'FastSiddon', 'FastTrilinear', 'Agreement',
            'compare_backends', 'picture_time', 'Backend', 'backends', 'warmup']
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #f7cdec2c
+# %% ../nbs/diffdrr/10_kernels.ipynb #8fed800a
 import itertools
 import sys
 import time
@@ -24,7 +24,7 @@ from .operators import packed, raster_width, ray_order, reference_integrals, ste
 from .packets import LANES, LANES_ERROR
 from .phantoms import thorax, voxelize
 from .renderers import Siddon, Trilinear, check_rays, to_cells, values_hidden
-from .tracing import NUMBA_ERROR, numba
+from .tracing import KERNELS, NUMBA_ERROR, numba
 
 # %% ../nbs/diffdrr/10_kernels.ipynb #562460cf
 BACKENDS = ["auto", "torch", "numba", "triton"]
@@ -253,7 +253,7 @@ def warmup(
             call()
     return time.perf_counter() - start
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #78e80725
+# %% ../nbs/diffdrr/10_kernels.ipynb #0b5a5fac
 if numba is not None:
     from numba.core import event
 
@@ -264,7 +264,7 @@ if numba is not None:
 
         def on_start(self, e):
             function = getattr(e.data.get("dispatcher"), "py_func", None)
-            if self.told or getattr(function, "__module__", None) not in ("diffdrr.tracing", "diffdrr.packets", "diffdrr.planes"): return
+            if self.told or getattr(function, "__module__", None) not in {f"diffdrr.{k}" for k in KERNELS}: return
             self.told = True
             print("diffdrr: compiling the ray kernels for this processor (once; they are kept on disk) …", file=sys.stderr, flush=True)
 
