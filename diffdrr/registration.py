@@ -6,7 +6,7 @@
 __all__ = ['COLUMNS', 'SATURATED', 'POOR', 'KEEP', 'SAME', 'METHODS', 'SIMILARITIES', 'BOUNDS', 'Registration',
            'RegistrationResult', 'pose_error', 'TwistRegistration', 'register', 'PoseRegressor']
 
-# %% ../nbs/diffdrr/14_registration.ipynb #f0f6d335
+# %% ../nbs/diffdrr/14_registration.ipynb #6dd442ad
 import math
 import time
 from collections import Counter
@@ -31,7 +31,7 @@ from .regressor import PoseRegressor
 from .renderers import Siddon
 from .residuals import RESIDUALS
 from .solver import COMMON, LEVER, Alignment, View, coarsen, levels, levenberg_marquardt, pool_image
-from .verdict import LIMITS, Assessment, Doubts, assess, calibrated, doubts, expected_error, explained, intervals, judge, structure, structure_of
+from .verdict import LIMITS, Assessment, Doubts, assess, calibrated, doubts, expected_error, explained, intervals, judge, settle, structure, structure_of
 
 # %% ../nbs/diffdrr/14_registration.ipynb #f236fcf6
 _all_ = ["PoseRegressor"]  # the published home of this name
@@ -575,7 +575,7 @@ def _finish(search, problem, found, rivals, begin) -> RegistrationResult:
     if verdict != "converged" and score < 0.95 and stop != "interrupted" and search.inverted(state): result.reasons.append("the X-ray looks inverted (bone must be bright): take its negative, or log(I0 / I)")
     return replace(result, seconds=time.perf_counter() - begin)
 
-# %% ../nbs/diffdrr/14_registration.ipynb #3f49006b
+# %% ../nbs/diffdrr/14_registration.ipynb #94b2b5b2
 @patch
 def doubt(self: _Search, problem, found) -> Doubts:
     "Ask what was taken for granted, with a picture in which everything is free."
@@ -587,7 +587,7 @@ def doubt(self: _Search, problem, found) -> Doubts:
     free.renders = self.renders
     poses, common = problem.unpack(found.state)
     state = free.pack(poses, torch.cat((common, common.new_zeros(1, len(extra))), 1))
-    return doubts(free, state, found.evaluation.weights, known=problem.K)
+    return settle(free, state, doubts(free, state, found.evaluation.weights, known=problem.K), known=problem.K)
 
 
 def _with_bone(view, drr, bone) -> View:
