@@ -127,26 +127,37 @@ def _flat(x: Tensor, axes, dtype=None) -> np.ndarray:
 
 def _labels(labels, axes): return NO_LABELS if labels is None else _flat(labels, axes, np.int32)
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #4ae9cd07
+# %% ../nbs/diffdrr/09f_operators.ipynb #3e7cc39d
 COLUMNS_ROOM = 2**31  # bytes that all copies together may take
 WORTH = 2000  # voxels for each ray of a call; in larger volumes a copy would not be worth its while
-_STEADY, _STEADY_LOCK = {}, threading.RLock()  # address: owner, what it looked like, copies by axis
+_STEADY, _STEADY_LOCK = {}, threading.RLock()  # by place in memory
 
 
-def _same(volume, owner):
-    "Does the owner still hold this volume?"
-    return owner is not None and (owner.data_ptr(), owner.shape, owner.stride()) == (volume.data_ptr(), volume.shape, volume.stride())
+class _Steady:
+    "What is known of a volume that stays: its memory, its look, copies by axis, how often it changed, and how often it was met since."
+
+    def __init__(self, memory): self.memory, self.look, self.copies, self.changes, self.calls = memory, None, {}, 0, 0
+
+    def meet(self, look):
+        "Forget the copies if the volume has changed. Is it worth making new ones?"
+        if self.look == look: self.calls += 1
+        else: self.look, self.copies, self.changes, self.calls = look, {}, self.changes + (self.look is not None), 0
+        return self.calls >= self.changes
+
+
+def _place(volume: Tensor) -> tuple: return volume.data_ptr(), volume.shape, volume.stride()
 
 
 def steady(volume: Tensor) -> Tensor:  # the same
     "Say that a volume will be rendered many times as it is, so that a copy which makes it faster pays."
-    try: at = volume.data_ptr() if volume.dtype == torch.float32 and volume.device.type == "cpu" else 0
+    try: place = _place(volume) if volume.dtype == torch.float32 and volume.device.type == "cpu" else None
     except RuntimeError: return volume  # it has no memory: a compiler is looking
-    if at and not _same(volume, _STEADY.get(at, [lambda: None])[0]()):
-        _STEADY[at] = [weakref.ref(volume, lambda ref: _STEADY.pop(at, None) if _STEADY.get(at, [None])[0] is ref else None), None, {}]
+    def forget(memory):
+        if place in _STEADY and _STEADY[place].memory is memory: del _STEADY[place]
+    if place and place not in _STEADY: _STEADY[place] = _Steady(weakref.ref(volume.untyped_storage(), forget))
     return volume
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #29959eea
+# %% ../nbs/diffdrr/09f_operators.ipynb #059356cf
 def _look(volume, flat):
     "What a volume looks like: the number of changes, and a thousand voxels."
     return None if volume.is_inference() else volume._version, flat[:: max(1, len(flat) // 1000)].tobytes()
@@ -155,23 +166,21 @@ def _look(volume, flat):
 def _columns_of(volume: Tensor, flat: np.ndarray, shape: tuple, axis: int) -> Columns | None:
     "The copy of a steady volume summed along an axis of its memory."
     with _STEADY_LOCK:
-        known, need = _STEADY.get(volume.data_ptr()), column_bytes(shape, axis)
-        if known is None: return None  # its owner has just gone
-        if known[1] != (look := _look(volume, flat)): known[1:] = look, {}
-        if axis not in known[2] and need <= COLUMNS_ROOM:
-            held = [(copies, k) for _, _, copies in list(_STEADY.values()) for k in copies]
+        known, need = _STEADY.get(_place(volume)), column_bytes(shape, axis)
+        if known is None: return None  # its memory has just gone
+        if known.meet(_look(volume, flat)) and axis not in known.copies and need <= COLUMNS_ROOM:
+            held = [(s.copies, k) for s in list(_STEADY.values()) for k in s.copies]
             room = COLUMNS_ROOM - need - sum(copies[k].blocks.nbytes for copies, k in held if copies[k])
             for copies, k in held:
                 if room >= 0: break
                 if dropped := copies.pop(k): room += dropped.blocks.nbytes
-            known[2][axis] = columns(flat, shape, axis, in_threads)
-        return known[2].get(axis)
+            known.copies[axis] = columns(flat, shape, axis, in_threads)
+        return known.copies.get(axis)
 
 
 def _stretches(volume, a, b, n):
     "Pictures in a row that can use the same copy: (axis or -1, first ray, last ray + 1)."
-    if not _same(volume, _STEADY.get(volume.data_ptr(), [lambda: None])[0]()): return [(-1, 0, len(b))]
-    if not volume.numel() <= WORTH * len(b) or max(volume.numel() * 2, 1) >= 2**31: return [(-1, 0, len(b))]
+    if _place(volume) not in _STEADY or not volume.numel() <= WORTH * len(b) or max(volume.numel() * 2, 1) >= 2**31: return [(-1, 0, len(b))]
     found, per = [], len(a) * n // len(b)
     for i in range(len(b) // n):
         axis = int(column_axis(a[i * per : (i + 1) * per], b[i * n : (i + 1) * n]))
