@@ -119,18 +119,14 @@ def _draw(total, shape, n, size, generator) -> Patches:
     corner = torch.searchsorted(total, share, right=True).clamp(max=len(total) - 1)
     return Patches(corner // w, corner % w, size, h + size - 1, w + size - 1)
 
-# %% ../nbs/diffpose/25_sparse.ipynb #20316cb5
+# %% ../nbs/diffpose/25_sparse.ipynb #5af4d67e
 def pixel_rays(
     drr: DRR,  # whose detector has the pixels
     pose: RigidTransform,  # of the C-arm, B
     pixels: Tensor,  # (N,) numbers, row by row
 ) -> tuple[Points, Points]:  # where the rays start, (B, 1, 3) or (B, N, 3), and end, (B, N, 3); mm, world
     "The rays that belong to some pixels."
-    detector = drr.detector
-    panel = detector.calibration(detector.target[:, pixels])
-    source = detector.source if detector.beam == "cone" else panel * panel.new_tensor([1, 1, 0])
-    camera = detector.reorient.compose(pose)
-    return camera(source), camera(panel)
+    return drr.detector(pose, pixels=pixels)
 
 # %% ../nbs/diffpose/25_sparse.ipynb #99eb5234
 class SparseRegistration(Registration):
