@@ -127,7 +127,7 @@ def _flat(x: Tensor, axes, dtype=None) -> np.ndarray:
 
 def _labels(labels, axes): return NO_LABELS if labels is None else _flat(labels, axes, np.int32)
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #3e7cc39d
+# %% ../nbs/diffdrr/09f_operators.ipynb #35f05ae0
 COLUMNS_ROOM = 2**31  # bytes that all copies together may take
 WORTH = 2000  # voxels for each ray of a call; in larger volumes a copy would not be worth its while
 _STEADY, _STEADY_LOCK = {}, threading.RLock()  # by place in memory
@@ -142,7 +142,7 @@ class _Steady:
         "Forget the copies if the volume has changed. Is it worth making new ones?"
         if self.look == look: self.calls += 1
         else: self.look, self.copies, self.changes, self.calls = look, {}, self.changes + (self.look is not None), 0
-        return self.calls >= self.changes
+        return self.calls >= self.changes - 3  # three changes are free, then it has to stay as it is for longer and longer
 
 
 def _place(volume: Tensor) -> tuple: return volume.data_ptr(), volume.shape, volume.stride()
