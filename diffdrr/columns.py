@@ -21,7 +21,7 @@ try:
     from diffdrr.lanes import to_float, to_int, where, where_int
 except Exception: pass  # no packets either: the last chapter says why
 
-# %% ../nbs/diffdrr/09d_columns.ipynb #b25765f3
+# %% ../nbs/diffdrr/09d_columns.ipynb #b6f06b59
 class Columns(NamedTuple):
     "A volume with its antiderivative along one axis."
 
@@ -41,14 +41,14 @@ def _fill(volume, blocks, n, m, inner, scale, begin, stop, low, high):
         for j in range(m):
             for i in range(low, high):
                 p, q = (o * n + 3 * j) * inner + i, ((o * m + j) * inner + i) * 4
-                a = volume[p]
-                b = volume[p + inner] if 3 * j + 1 < n else np.float32(0.0)
-                c = volume[p + 2 * inner] if 3 * j + 2 < n else np.float32(0.0)
-                whole[q] = np.int32(np.int64(np.rint(total[i - low] * scale)))
-                blocks[q + 1], blocks[q + 2], blocks[q + 3] = a, b, c
-                total[i - low] += np.float64(a) + np.float64(b) + np.float64(c)
+                a = np.rint(volume[p] * scale)
+                b = np.rint(volume[p + inner] * scale) if 3 * j + 1 < n else 0.0
+                c = np.rint(volume[p + 2 * inner] * scale) if 3 * j + 2 < n else 0.0
+                whole[q] = np.int32(np.int64(total[i - low]))
+                blocks[q + 1], blocks[q + 2], blocks[q + 3] = a / scale, b / scale, c / scale
+                total[i - low] += a + b + c
 
-# %% ../nbs/diffdrr/09d_columns.ipynb #fb0f5e7e
+# %% ../nbs/diffdrr/09d_columns.ipynb #b52f771a
 def column_bytes(shape: tuple[int, int, int], axis: int) -> int:  # of the entries
     "The memory that `columns` will take."
     return 16 * int(np.prod([-(-n // 3) if k == axis else n for k, n in enumerate(shape)]))
@@ -64,7 +64,7 @@ def columns(
     largest = float(max(volume.max(), -volume.min()))
     if not largest < np.inf: return None
     n, outer, inner = shape[axis], int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
-    m, scale = -(-n // 3), 2.0**30.9 / (max(largest, 1e-30) * (n + 3))
+    m, scale = -(-n // 3), 2.0 ** np.floor(np.log2(2.0**30.9 / (max(largest, 1e-30) * max(n + 3, 2**8))))  # at most 23 bits for a voxel
     blocks = np.empty(column_bytes(shape, axis) // 4, np.float32)
     cut = lambda size: [(size * k // 16, size * (k + 1) // 16) for k in range(16)]
     jobs = [(*o, 0, inner) for o in cut(outer)] if axis else [(0, outer, *i) for i in cut(inner)]
