@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['STEEP', 'SLANT', 'AHEAD', 'ROW', 'SLOT', 'Columns', 'column_bytes', 'columns', 'column_axis', 'trace_columns']
 
-# %% ../nbs/diffdrr/09d_columns.ipynb #18f55bf2
+# %% ../nbs/diffdrr/09d_columns.ipynb #8087600e
 from typing import NamedTuple
 
 import numpy as np
 
 from .packets import CELL, CLOSE, COUNT, END, ENTRY, FIRST, GAP, LANES, LOW, NEVER, PLACE, WAY, _fetch, _finish, _look_again, _put, _walk_lanes
 from .packets import _workspace
-from .tracing import SIDDON, compiled, inlined, portable
+from .tracing import SIDDON, compiled, inlined
 
 # %% ../nbs/diffdrr/09d_columns.ipynb #890ddedd
 try:
@@ -156,34 +156,53 @@ def _note(ring, at, before, after, inside, rest, x, m, careful):
         store(ring, at + 5 * ROW, where(m0, lanes(1.0), 0.0)); store(ring, at + 6 * ROW, where(m1, lanes(1.0), 0.0))
         store(ring, at + 7 * ROW, where(any_axis(m), lanes(0.0), 1.0))
 
-# %% ../nbs/diffdrr/09d_columns.ipynb #9dd57f61
+# %% ../nbs/diffdrr/09d_columns.ipynb #e6b743ee
 @inlined
-def _columns_packet(blocks, unit, shape, strides, record, ring, careful):
-    "The sums of a packet: values; and if `careful`, along each axis, jumps and jumps times fraction."
-    size, far = int_lanes(blocks.size), to_float(int_lanes(shape[2] - 1))
-    stop = load(record, END)
-    _only_exit(record)
-    first, gap, way, end = _walk_lanes(record)
-    stride, height = int_axes(strides[0], strides[1], 0), int_lanes(strides[2])
-    start0, start1, low = parts(load_axes(record, CELL))
-    p = to_int(start0) * int_lanes(strides[0]) + to_int(start1) * int_lanes(strides[1])
-    stride = where_int(way > 0.0, stride, 0 - stride)
-    _, _, along = parts(way)
-    _, _, place = parts(load_axes(record, PLACE))
-    edge = fma(absolute(along), CLOSE, 1e-6)
-    none = int_lanes(-1)
-    for slot in range(AHEAD): store(ring, slot * SLOT, as_float(none)); store(ring, slot * SLOT + ROW, as_float(none))
-    active = 0.0 < end
+def _read(blocks, ring, at, size):
+    "What a noted crossing adds to the antiderivative (whole units, and the rest), and the jump of the voxels."
+    before, after = as_int(load(ring, at)), as_int(load(ring, at + ROW))
+    there, here = below(before, size), below(after, size)
+    f, a, b, c = _entry(blocks, before, there)
+    g, d, e, h = _entry(blocks, after, here)
+    rest, jump = _inside(a - d, b - e, c - h, load(ring, at + 2 * ROW), load(ring, at + 3 * ROW))
+    return f - g, where(there, rest, 0.0), where(there, jump, 0.0)
+
+
+@inlined
+def _attribute(ring, at, jump, sums):
+    "Add a jump, and the jump times fraction, to the axis whose plane was crossed; `last` gets that of a ray which ends inside."
+    A0, A1, B0, B1, last = sums
+    x, u, w = load(ring, at + 4 * ROW), jump * load(ring, at + 5 * ROW), jump * load(ring, at + 6 * ROW)
+    return A0 + u, A1 + w, fma(u, x, B0), fma(w, x, B1), fma(jump, load(ring, at + 7 * ROW), last)
+
+
+@inlined
+def _enter(blocks, record, p, height, low, place, far, active):
+    "A ray begins as if it came from a column of nothing: minus its antiderivative, and the voxel that it begins in, by the face it came through."
     cell = smaller(larger(floor(place), 0.0 - low), far - low)
     number, inside = _block(cell + low)
     front, a, b, c = _entry(blocks, p + number * height, active)
-    entered, v = _inside(a, b, c, inside, place - cell)
-    whole, total, part = 0 - front, 0.0 - entered, lanes(0.0)
+    rest, v = _inside(a, b, c, inside, place - cell)
     entry0, entry1, entry2 = parts(load_axes(record, ENTRY))
-    A0, A1, B0, B1 = where(entry0 > 0.5, 0.0 - v, 0.0), where(entry1 > 0.5, 0.0 - v, 0.0), lanes(0.0), lanes(0.0)
-    begun, last = where(entry0 + entry1 + entry2 > 0.5, lanes(0.0), v), lanes(0.0)
-    crossing, count, walking = first, axes(0.0, 0.0, 0.0), any_lane(active)
-    idle = AHEAD - 1 if walking else 0
+    A0, A1 = where(entry0 > 0.5, 0.0 - v, 0.0), where(entry1 > 0.5, 0.0 - v, 0.0)
+    return 0 - front, 0.0 - rest, A0, A1, where(entry0 + entry1 + entry2 > 0.5, lanes(0.0), v)
+
+# %% ../nbs/diffdrr/09d_columns.ipynb #fd0dabbe
+@inlined
+def _columns_packet(blocks, unit, shape, strides, record, ring, careful):
+    "The sums of a packet: values; and if `careful`, along each axis, jumps and jumps times fraction."
+    size, height, none, far = int_lanes(blocks.size), int_lanes(strides[2]), int_lanes(-1), to_float(int_lanes(shape[2] - 1))
+    _only_exit(record)
+    first, gap, way, end = _walk_lanes(record)
+    (c0, c1, low), (_, _, place), (_, _, along) = parts(load_axes(record, CELL)), parts(load_axes(record, PLACE)), parts(way)
+    p = to_int(c0) * int_lanes(strides[0]) + to_int(c1) * int_lanes(strides[1])
+    stride = int_axes(strides[0], strides[1], 0)
+    stride = where_int(way > 0.0, stride, 0 - stride)
+    for slot in range(AHEAD): store(ring, slot * SLOT, as_float(none)); store(ring, slot * SLOT + ROW, as_float(none))
+    active, edge = 0.0 < end, fma(absolute(along), CLOSE, 1e-6)
+    whole, total, A0, A1, begun = _enter(blocks, record, p, height, low, place, far, active)
+    part, sums = lanes(0.0), (A0, A1, lanes(0.0), lanes(0.0), lanes(0.0))
+    crossing, count, walking, idle = first, axes(0.0, 0.0, 0.0), any_lane(active), 1
     for step in range(shape[0] + shape[1] + AHEAD + 4):
         if walking:
             x = smaller(least(crossing), end)
@@ -192,41 +211,30 @@ def _columns_packet(blocks, unit, shape, strides, record, ring, careful):
             cell = floor(y)
             rest = y - cell
             if careful:
-                close = (smaller(second(crossing), NEVER) - x < CLOSE) & active
-                doubt = (absolute(rest - 0.5) > 0.5 - edge) & active
+                close, doubt = (smaller(second(crossing), NEVER) - x < CLOSE) & active, (absolute(rest - 0.5) > 0.5 - edge) & active
                 if any_lane(close | doubt):
                     m = _look_again(record, close, count, x, m)
                     cell, rest = _height(record, count, x, m, y, doubt)
             clamped = smaller(larger(cell, 0.0 - low), far - low)
-            rest = rest + (cell - clamped)
             number, inside = _block(clamped + low)
-            number = number * height
-            before = p + number
+            before = p + number * height
             p = advance(p, m, stride)
-            after = p + number
+            after = p + number * height
             prefetch(blocks, before); prefetch(blocks, after)
             more = active & (x < end) & below(after, size)
-            _note(ring, step % AHEAD * SLOT, where_int(active, before, none), where_int(more, after, none), inside, rest, x, m, careful)
+            before, after = where_int(active, before, none), where_int(more, after, none)
+            _note(ring, step % AHEAD * SLOT, before, after, inside, rest + (cell - clamped), x, m, careful)
             count = where(m, count + 1.0, count)
-            crossing = fma(count, gap, first)
-            active = more
-            walking = any_lane(active)
-        elif idle > 0: idle -= 1
+            crossing, active, walking = fma(count, gap, first), more, any_lane(more)
+        elif idle < AHEAD: idle += 1
         else: break
-        at = (step + 1) % AHEAD * SLOT
         if step & 15 == 0: total, part = total + part, lanes(0.0)  # short sums first: fewer roundings
-        before, after = as_int(load(ring, at)), as_int(load(ring, at + ROW))
-        there, here = below(before, size), below(after, size)
-        f, a, b, c = _entry(blocks, before, there)
-        g, d, e, h = _entry(blocks, after, here)
-        piece, jump = _inside(a - d, b - e, c - h, load(ring, at + 2 * ROW), load(ring, at + 3 * ROW))
-        whole, part = whole + (f - g), part + where(there, piece, 0.0)
-        if careful:
-            jump = where(there, jump, 0.0)
-            fraction, u, w = load(ring, at + 4 * ROW), jump * load(ring, at + 5 * ROW), jump * load(ring, at + 6 * ROW)
-            A0, A1, B0, B1 = A0 + u, A1 + w, fma(u, fraction, B0), fma(w, fraction, B1)
-            last = fma(jump, load(ring, at + 7 * ROW), last)  # no plane: the ray ends inside
-    total = where(stop > 0.0, fma(to_float(whole), unit, total + part) / along, 0.0)
+        at = (step + 1) % AHEAD * SLOT
+        units, piece, jump = _read(blocks, ring, at, size)
+        whole, part = whole + units, part + piece
+        if careful: sums = _attribute(ring, at, jump, sums)
+    A0, A1, B0, B1, last = sums
+    total = where(load(record, END) > 0.0, fma(to_float(whole), unit, total + part) / along, 0.0)
     return total, axes(A0, A1, begun - last - A0 - A1), axes(B0, B1, total - last * end - B0 - B1)
 
 # %% ../nbs/diffdrr/09d_columns.ipynb #7ec563e7
