@@ -127,7 +127,7 @@ def _flat(x: Tensor, axes, dtype=None) -> np.ndarray:
 
 def _labels(labels, axes): return NO_LABELS if labels is None else _flat(labels, axes, np.int32)
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #35f05ae0
+# %% ../nbs/diffdrr/09f_operators.ipynb #c1cf3b8f
 COLUMNS_ROOM = 2**31  # bytes that all copies together may take
 WORTH = 2000  # voxels for each ray of a call; in larger volumes a copy would not be worth its while
 _STEADY, _STEADY_LOCK = {}, threading.RLock()  # by place in memory
@@ -139,10 +139,13 @@ class _Steady:
     def __init__(self, memory): self.memory, self.look, self.copies, self.changes, self.calls = memory, None, {}, 0, 0
 
     def meet(self, look):
-        "Forget the copies if the volume has changed. Is it worth making new ones?"
+        "Forget the copies if the volume has changed."
         if self.look == look: self.calls += 1
         else: self.look, self.copies, self.changes, self.calls = look, {}, self.changes + (self.look is not None), 0
-        return self.calls >= self.changes - 3  # three changes are free, then it has to stay as it is for longer and longer
+
+    def worth(self):
+        "May it be copied? Three changes are free; then it has to stay as it is for longer and longer."
+        return self.calls >= self.changes - 3
 
 
 def _place(volume: Tensor) -> tuple: return volume.data_ptr(), volume.shape, volume.stride()
@@ -157,18 +160,25 @@ def steady(volume: Tensor) -> Tensor:  # the same
     if place and place not in _STEADY: _STEADY[place] = _Steady(weakref.ref(volume.untyped_storage(), forget))
     return volume
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #059356cf
+# %% ../nbs/diffdrr/09f_operators.ipynb #4f405ffe
 def _look(volume, flat):
     "What a volume looks like: the number of changes, and a thousand voxels."
     return None if volume.is_inference() else volume._version, flat[:: max(1, len(flat) // 1000)].tobytes()
 
 
-def _columns_of(volume: Tensor, flat: np.ndarray, shape: tuple, axis: int) -> Columns | None:
+def _meet(volume: Tensor, flat: np.ndarray, rays: int) -> _Steady | None:
+    "What is known of a steady volume that has rays enough for a copy."
+    known = _STEADY.get(_place(volume))
+    if known is None or volume.numel() > WORTH * rays or 2 * volume.numel() >= 2**31: return None
+    with _STEADY_LOCK: known.meet(_look(volume, flat))
+    return known
+
+
+def _columns_of(known: _Steady, flat: np.ndarray, shape: tuple, axis: int) -> Columns | None:
     "The copy of a steady volume summed along an axis of its memory."
+    need = column_bytes(shape, axis)
     with _STEADY_LOCK:
-        known, need = _STEADY.get(_place(volume)), column_bytes(shape, axis)
-        if known is None: return None  # its memory has just gone
-        if known.meet(_look(volume, flat)) and axis not in known.copies and need <= COLUMNS_ROOM:
+        if axis not in known.copies and need <= COLUMNS_ROOM and known.worth():
             held = [(s.copies, k) for s in list(_STEADY.values()) for k in s.copies]
             room = COLUMNS_ROOM - need - sum(copies[k].blocks.nbytes for copies, k in held if copies[k])
             for copies, k in held:
@@ -178,11 +188,10 @@ def _columns_of(volume: Tensor, flat: np.ndarray, shape: tuple, axis: int) -> Co
         return known.copies.get(axis)
 
 
-def _stretches(volume, a, b, n):
-    "Pictures in a row that can use the same copy: (axis or -1, first ray, last ray + 1)."
-    if _place(volume) not in _STEADY or not volume.numel() <= WORTH * len(b) or max(volume.numel() * 2, 1) >= 2**31: return [(-1, 0, len(b))]
-    found, per = [], len(a) * n // len(b)
-    for i in range(len(b) // n):
+def _stretches(a, b, n):
+    "Pictures in a row whose rays run along the same axis: (axis or -1, first ray, last ray + 1)."
+    found, per = [], len(a) * n // max(1, len(b))
+    for i in range(len(b) // max(1, n)):
         axis = int(column_axis(a[i * per : (i + 1) * per], b[i * n : (i + 1) * n]))
         if found and found[-1][0] == axis: found[-1] = axis, found[-1][1], (i + 1) * n
         else: found.append((axis, i * n, (i + 1) * n))
@@ -211,7 +220,7 @@ def _(volume, source, target, labels, channels, model, n_points, reducefn, jacob
     batch, n = target.shape[:2]
     return target.new_empty(batch, channels, n), target.new_empty((batch, channels, n, 6) if jacobian else 0)
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #8be2aa3e
+# %% ../nbs/diffdrr/09f_operators.ipynb #82486aea
 def _results(rays, channels, jacobian, dtype):
     return np.zeros((rays, channels), dtype), np.zeros((rays if jacobian else 0, channels, 6), dtype)
 
@@ -225,8 +234,9 @@ def _steps(rays):
 def _in_packets(volume, labels, axes, a, b, n, channels, kind, n_points, reducefn, jacobian):
     value, jac = _results(len(b), channels, jacobian, np.float32)
     flat, shape, jobs = _flat(volume, axes), tuple(volume.shape[i] for i in axes), []
-    for axis, first, last in _stretches(volume, a, b, n) if kind == SIDDON else [(-1, 0, len(b))]:
-        found = _columns_of(volume, flat, shape, axis) if axis >= 0 else None
+    known = _meet(volume, flat, len(b)) if kind == SIDDON else None
+    for axis, first, last in _stretches(a, b, n) if known else [(-1, 0, len(b))]:
+        found = _columns_of(known, flat, shape, axis) if axis >= 0 else None
         if found is None: task = trace_packets, flat, shape, a, b, ray_order(b[:n], kind == SIDDON), kind, n_points
         else: task = trace_columns, *found, a, b, ray_order(b[:n], False)
         jobs += [(*task, first + i, first + j, value[:, 0], jac) for i, j in _steps(last - first)]
