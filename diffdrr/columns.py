@@ -242,10 +242,11 @@ def _columns_packet(blocks, unit, shape, strides, record, ring, careful):
     total = where(load(record, END) > 0.0, fma(to_float(whole), unit, total + part) / along, 0.0)
     return total, axes(A0, A1, begun - last - A0 - A1), axes(B0, B1, total - last * end - B0 - B1)
 
-# %% ../nbs/diffdrr/09d_columns.ipynb #7ec563e7
+# %% ../nbs/diffdrr/09d_columns.ipynb #f6c1647b
 @compiled
 def trace_columns(
     blocks, unit, order, shape, strides,  # of the `Columns`
+    empty,  # the volume's `Emptiness`, or `NOWHERE`
     source,  # (M, 3) float32 ray starts, cell coordinates, axes in the order of the volume's memory; M divides R
     target,  # (R, 3) float32 ray ends
     work,  # (K,) int64, order of work within each K rays; K divides R
@@ -259,7 +260,7 @@ def trace_columns(
     ring, refused = np.zeros(AHEAD * SLOT, np.float32), 0
     for first in range(begin, stop, LANES):
         width = min(LANES, stop - first)
-        refused += _fetch(source, target, work, first, width, order, shape, np.int64(0), shape[0], np.int64(SIDDON), record, rays, clipped)
+        refused += _fetch(source, target, work, first, width, order, shape, empty, np.int64(0), shape[0], np.int64(SIDDON), record, rays, clipped)
         if len(jacobian): total, A, B = _columns_packet(blocks, unit, shape, strides, record, ring, True)
         else: total, A, B = _columns_packet(blocks, unit, shape, strides, record, ring, False)
         store(out, 0, total); store_axes(out, LANES, A); store_axes(out, 4 * LANES, B)

@@ -7,8 +7,8 @@ __all__ = ['LANES', 'GATHERS', 'HALVES', 'f16', 'f32', 'f64', 'i1', 'i16', 'i32'
            'where', 'where_int', 'smaller', 'larger', 'fma', 'floor', 'absolute', 'to_int', 'to_float', 'as_int',
            'as_float', 'lanes', 'int_lanes', 'below', 'differ', 'but_not', 'any_lane', 'all_lanes', 'axes', 'int_axes',
            'least', 'second', 'sum_axes', 'any_axis', 'all_axis', 'first_of', 'advance', 'beyond', 'prefetch',
-           'prefetch_ends', 'cpu_features', 'lane_count', 'vector', 'Lanes', 'parts', 'split', 'gather', 'gather_pair',
-           'load', 'load_axes', 'store', 'store_axes', 'scatter_add']
+           'prefetch_ends', 'PERMUTES', 'cpu_features', 'lane_count', 'vector', 'Lanes', 'parts', 'split', 'gather',
+           'gather_pair', 'load', 'load_axes', 'store', 'store_axes', 'permute', 'load_row', 'both_ends', 'scatter_add']
 
 # %% ../nbs/diffdrr/09a_lanes.ipynb #ab7e98e5
 import operator
@@ -389,6 +389,42 @@ def store_axes(typing, array, start, value):
         for k in range(3): _write_row(builder, data, args[1], builder.extract_value(args[2], k), k)
         return context.get_dummy_value()
     return types.void(array, types.intp, F3), emit
+
+# %% ../nbs/diffdrr/09a_lanes.ipynb #e7984d6e
+PERMUTES = GATHERS  # is there an instruction by which each lane takes the number of any other?
+
+
+@intrinsic
+def permute(typing, x, index):
+    "x[index] for each lane; the index counts modulo the number of lanes."
+    def emit(context, builder, sig, args):
+        if PERMUTES: return _call(builder, "llvm.x86.avx512.permvar.sf.512" if LANES == 16 else "llvm.x86.avx2.permps", vector(f32), *args)
+        out = ir.Constant(vector(f32), None)
+        for k in range(LANES):
+            at = builder.and_(builder.extract_element(args[1], ir.Constant(i32, k)), ir.Constant(i32, LANES - 1))
+            out = builder.insert_element(out, builder.extract_element(args[0], at), ir.Constant(i32, k))
+        return out
+    return F(F, I), emit
+
+
+@intrinsic
+def load_row(typing, array, start):
+    "array[start : start + LANES] of a one-dimensional array of float32 or (as uint16) half-precision numbers."
+    def emit(context, builder, sig, args):
+        half = array.dtype == types.uint16
+        at = builder.gep(_data(context, builder, sig, args), [args[1]], source_etype=i16 if half else f32)
+        if not half: return builder.load(at, typ=vector(f32), align=4)
+        return _from_half(builder, builder.zext(builder.load(at, typ=vector(i16), align=2), vector(i32)))
+    return F(array, types.intp), emit
+
+
+@intrinsic
+def both_ends(typing, x):
+    "The numbers in the first and in the last lane."
+    def emit(context, builder, sig, args):
+        pick = lambda k: builder.sext(builder.extract_element(args[0], ir.Constant(i32, k)), i64)
+        return context.make_tuple(builder, sig.return_type, [pick(0), pick(LANES - 1)])
+    return types.UniTuple(types.int64, 2)(I), emit
 
 # %% ../nbs/diffdrr/09a_lanes.ipynb #d871837c
 @intrinsic

@@ -7,7 +7,7 @@ __all__ = ['MODELS', 'COLUMNS_ROOM', 'WORTH', 'SLABS', 'in_threads', 'raster_wid
            'backproject', 'reference_integrals', 'orders', 'Pullback', 'LineIntegral', 'triton_reason',
            'implementation', 'uncovered', 'dispatch']
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #4c6f4436
+# %% ../nbs/diffdrr/09f_operators.ipynb #464bb790
 import logging
 import math
 import os
@@ -23,7 +23,9 @@ from torch import Tensor
 
 from .columns import Columns, column_axis, column_bytes, columns, trace_columns
 from .conventions import InputError
-from .packets import LANE_TAG, LANES, scatter_packets, trace_packets
+from .packets import LANES
+from .planes import scatter_packets, trace_packets
+from .skipping import NOWHERE, Emptiness, emptiness
 from .renderers import SAMPLES_PER_CHUNK, Siddon, Trilinear, check_rays, in_chunks, values_hidden
 from .tracing import NO_LABELS, NUMBA_ERROR, SAMPLED, SIDDON, TRILINEAR, log, numba, scatter, trace
 
@@ -127,24 +129,24 @@ def _flat(x: Tensor, axes, dtype=None) -> np.ndarray:
 
 def _labels(labels, axes): return NO_LABELS if labels is None else _flat(labels, axes, np.int32)
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #c1cf3b8f
+# %% ../nbs/diffdrr/09f_operators.ipynb #c671de43
 COLUMNS_ROOM = 2**31  # bytes that all copies together may take
 WORTH = 2000  # voxels for each ray of a call; in larger volumes a copy would not be worth its while
 _STEADY, _STEADY_LOCK = {}, threading.RLock()  # by place in memory
 
 
 class _Steady:
-    "What is known of a volume that stays: its memory, its look, copies by axis, how often it changed, and how often it was met since."
+    "What is known of a volume that stays: its memory, its look, its map, copies by axis, how often it changed, and how often it was met since."
 
-    def __init__(self, memory): self.memory, self.look, self.copies, self.changes, self.calls = memory, None, {}, 0, 0
+    def __init__(self, memory): self.memory, self.look, self.empty, self.copies, self.changes, self.calls = memory, None, None, {}, 0, 0
 
     def meet(self, look):
-        "Forget the copies if the volume has changed."
+        "Forget the map and the copies if the volume has changed."
         if self.look == look: self.calls += 1
-        else: self.look, self.copies, self.changes, self.calls = look, {}, self.changes + (self.look is not None), 0
+        else: self.look, self.empty, self.copies, self.changes, self.calls = look, None, {}, self.changes + (self.look is not None), 0
 
     def worth(self):
-        "May it be copied? Three changes are free; then it has to stay as it is for longer and longer."
+        "May it be mapped and copied? Three changes are free; then it has to stay as it is for longer and longer."
         return self.calls >= self.changes - 3
 
 
@@ -160,7 +162,7 @@ def steady(volume: Tensor) -> Tensor:  # the same
     if place and place not in _STEADY: _STEADY[place] = _Steady(weakref.ref(volume.untyped_storage(), forget))
     return volume
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #4f405ffe
+# %% ../nbs/diffdrr/09f_operators.ipynb #ae8f3ae4
 def _look(volume, flat):
     "What a volume looks like: the number of changes, and a thousand voxels."
     return None if volume.is_inference() else volume._version, flat[:: max(1, len(flat) // 1000)].tobytes()
@@ -172,6 +174,13 @@ def _meet(volume: Tensor, flat: np.ndarray, rays: int) -> _Steady | None:
     if known is None or volume.numel() > WORTH * rays or 2 * volume.numel() >= 2**31: return None
     with _STEADY_LOCK: known.meet(_look(volume, flat))
     return known
+
+
+def _empty_of(known: _Steady, flat: np.ndarray, shape: tuple) -> Emptiness:
+    "The map of a steady volume's empty bricks."
+    with _STEADY_LOCK:
+        if known.empty is None and known.worth(): known.empty = emptiness(flat, shape, in_threads)
+        return known.empty or NOWHERE
 
 
 def _columns_of(known: _Steady, flat: np.ndarray, shape: tuple, axis: int) -> Columns | None:
@@ -220,7 +229,7 @@ def _(volume, source, target, labels, channels, model, n_points, reducefn, jacob
     batch, n = target.shape[:2]
     return target.new_empty(batch, channels, n), target.new_empty((batch, channels, n, 6) if jacobian else 0)
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #82486aea
+# %% ../nbs/diffdrr/09f_operators.ipynb #5d6d6d01
 def _results(rays, channels, jacobian, dtype):
     return np.zeros((rays, channels), dtype), np.zeros((rays if jacobian else 0, channels, 6), dtype)
 
@@ -234,11 +243,12 @@ def _steps(rays):
 def _in_packets(volume, labels, axes, a, b, n, channels, kind, n_points, reducefn, jacobian):
     value, jac = _results(len(b), channels, jacobian, np.float32)
     flat, shape, jobs = _flat(volume, axes), tuple(volume.shape[i] for i in axes), []
-    known = _meet(volume, flat, len(b)) if kind == SIDDON else None
-    for axis, first, last in _stretches(a, b, n) if known else [(-1, 0, len(b))]:
+    known = _meet(volume, flat, len(b)) if kind != SAMPLED else None
+    empty = _empty_of(known, flat, shape) if known else NOWHERE
+    for axis, first, last in _stretches(a, b, n) if known and kind == SIDDON else [(-1, 0, len(b))]:
         found = _columns_of(known, flat, shape, axis) if axis >= 0 else None
-        if found is None: task = trace_packets, flat, shape, a, b, ray_order(b[:n], kind == SIDDON), kind, n_points
-        else: task = trace_columns, *found, a, b, ray_order(b[:n], False)
+        if found is None: task = trace_packets, flat, shape, empty, a, b, ray_order(b[:n], kind == SIDDON), kind, n_points
+        else: task = trace_columns, *found, empty, a, b, ray_order(b[:n], False)
         jobs += [(*task, first + i, first + j, value[:, 0], jac) for i, j in _steps(last - first)]
     in_threads(lambda task, *job: task(*job), jobs)
     return value, jac
@@ -251,7 +261,7 @@ def _one_by_one(volume, labels, axes, a, b, n, channels, kind, n_points, reducef
     in_threads(trace, [(*args, *step, value, jac) for step in _steps(len(b))])
     return value, jac
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #1b041dc3
+# %% ../nbs/diffdrr/09f_operators.ipynb #f660ab54
 SLABS = 8  # parts of the volume that are scattered to independently; fixed, so that results do not depend on threads
 
 
@@ -266,7 +276,7 @@ def backproject(cotangent: Tensor, source: Tensor, target: Tensor, labels: Tenso
     cuts = sorted({round(shape[0] * i / SLABS) for i in range(SLABS + 1)})
     if packed(cotangent.dtype, shape) and labels is None and not (model == "trilinear" and n_points):
         args = grad.reshape(-1), tuple(shape), a, b, y, ray_order(b[: target.shape[1]], model == "siddon"), MODELS[model]
-        in_threads(scatter_packets, [(*args, lo, hi, LANE_TAG) for lo, hi in zip(cuts, cuts[1:])])
+        in_threads(scatter_packets, [(*args, lo, hi) for lo, hi in zip(cuts, cuts[1:])])
         return torch.from_numpy(grad)
     args = grad.reshape(-1), _labels(labels, [0, 1, 2]), tuple(shape), a, b, y, _kind(model, n_points), n_points
     in_threads(scatter, [(*args, lo, hi) for lo, hi in zip(cuts, cuts[1:])])
