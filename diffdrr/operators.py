@@ -7,7 +7,7 @@ __all__ = ['MODELS', 'COLUMNS_ROOM', 'WORTH', 'SLABS', 'in_threads', 'raster_wid
            'backproject', 'reference_integrals', 'orders', 'Pullback', 'LineIntegral', 'triton_reason',
            'implementation', 'uncovered', 'dispatch']
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #464bb790
+# %% ../nbs/diffdrr/09f_operators.ipynb #f9fcfe55
 import logging
 import math
 import os
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .columns import Columns, column_axis, column_bytes, columns, trace_columns
 from .conventions import InputError
-from .packets import LANES
+from .packets import LANES, slices_met
 from .planes import scatter_packets, trace_packets
 from .skipping import NOWHERE, Emptiness, emptiness
 from .renderers import SAMPLES_PER_CHUNK, Siddon, Trilinear, check_rays, in_chunks, values_hidden
@@ -229,14 +229,14 @@ def _(volume, source, target, labels, channels, model, n_points, reducefn, jacob
     batch, n = target.shape[:2]
     return target.new_empty(batch, channels, n), target.new_empty((batch, channels, n, 6) if jacobian else 0)
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #5d6d6d01
+# %% ../nbs/diffdrr/09f_operators.ipynb #aba51a1d
 def _results(rays, channels, jacobian, dtype):
     return np.zeros((rays, channels), dtype), np.zeros((rays if jacobian else 0, channels, 6), dtype)
 
 
 def _steps(rays):
     "Where chunks of rays begin and end: multiples of the packet."
-    step = max(4 * max(LANES, 1), -(-rays // 64) // 4 * 4, 64)
+    step = max(64, -(-rays // 64) // 64 * 64)
     return [(i, min(i + step, rays)) for i in range(0, rays, step)]
 
 
@@ -261,7 +261,7 @@ def _one_by_one(volume, labels, axes, a, b, n, channels, kind, n_points, reducef
     in_threads(trace, [(*args, *step, value, jac) for step in _steps(len(b))])
     return value, jac
 
-# %% ../nbs/diffdrr/09f_operators.ipynb #f660ab54
+# %% ../nbs/diffdrr/09f_operators.ipynb #4589ee1d
 SLABS = 8  # parts of the volume that are scattered to independently; fixed, so that results do not depend on threads
 
 
@@ -275,7 +275,9 @@ def backproject(cotangent: Tensor, source: Tensor, target: Tensor, labels: Tenso
     grad = np.zeros(shape, y.dtype)
     cuts = sorted({round(shape[0] * i / SLABS) for i in range(SLABS + 1)})
     if packed(cotangent.dtype, shape) and labels is None and not (model == "trilinear" and n_points):
-        args = grad.reshape(-1), tuple(shape), a, b, y, ray_order(b[: target.shape[1]], model == "siddon"), MODELS[model]
+        order, met = ray_order(b[: target.shape[1]], model == "siddon"), np.empty((-(-len(b) // LANES), 2), np.float32)
+        in_threads(slices_met, [(tuple(shape), a, b, order, *step, met) for step in _steps(len(b))])
+        args = grad.reshape(-1), tuple(shape), a, b, y, order, met, MODELS[model]
         in_threads(scatter_packets, [(*args, lo, hi) for lo, hi in zip(cuts, cuts[1:])])
         return torch.from_numpy(grad)
     args = grad.reshape(-1), _labels(labels, [0, 1, 2]), tuple(shape), a, b, y, _kind(model, n_points), n_points

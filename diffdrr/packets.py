@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['END', 'FIRST', 'GAP', 'COUNT', 'CELL', 'PLACE', 'WAY', 'ENTRY', 'ROWS', 'LOW', 'CUT', 'MEMORY', 'AHEAD', 'ASIDE',
-           'CLOSE', 'trace_siddon', 'trace_sampled', 'scatter_siddon', 'trace_trilinear', 'scatter_trilinear']
+           'CLOSE', 'trace_siddon', 'trace_sampled', 'slices_met', 'scatter_siddon', 'trace_trilinear',
+           'scatter_trilinear']
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #75e0ec4d
 import numpy as np
@@ -314,7 +315,24 @@ def _siddon_scatter(grad, y, base, n0, n1, n2, record, apart):
         active = active & (x < end) & below(p, size)
         t = x
 
-# %% ../nbs/diffdrr/09c_packets.ipynb #4caf7182
+# %% ../nbs/diffdrr/09c_packets.ipynb #09c79535
+@compiled
+def slices_met(shape, source, target, order, begin, stop, met):
+    "Write between which slices along x the packets of rays begin … stop are, into `met` (packets, 2) float32: from, to; arguments as for `trace_siddon`."
+    (n0, n1, n2), items, per = shape, len(order), len(target) // max(1, len(source))
+    for first in range(begin, stop, LANES):
+        low, high = np.inf, -np.inf
+        for q in range(first, min(first + LANES, stop)):
+            r = q // items * items + order[q % items]
+            a, b = source[r // per], target[r]
+            a0, a1, a2 = np.float64(a[0]) + 1, np.float64(a[1]) + 1, np.float64(a[2]) + 1  # in a box one voxel larger on each side
+            d0, d1, d2 = b[0] + 1 - a0, b[1] + 1 - a1, b[2] + 1 - a2
+            if not abs(d0) + abs(d1) + abs(d2) < np.inf: continue
+            enter, leave, _, _ = clip(a0, a1, a2, d0, d1, d2, n0 + 2, n1 + 2, n2 + 2)
+            if enter < leave: low, high = min(low, a0 + min(enter * d0, leave * d0)), max(high, a0 + max(enter * d0, leave * d0))
+        met[first // LANES, 0], met[first // LANES, 1] = low - 2, high
+
+# %% ../nbs/diffdrr/09c_packets.ipynb #d5734607
 @inlined
 def _cotangents(cotangent, rays, width, record, ys):
     "The cotangents of a packet into `ys`. Does any of its rays come through?"
@@ -331,6 +349,7 @@ def scatter_siddon(
     target,  # (R, 3) float32 ray ends, cell coordinates
     cotangent,  # (R, 1) float32, what each integral is multiplied by
     order,  # (K,) int64, order of work within each K rays; K divides R
+    met,  # (packets, 2) float32, the `slices_met`
     lo,  # first slice along x
     hi,  # last slice + 1
 ):
@@ -338,7 +357,8 @@ def scatter_siddon(
     _, n1, n2 = shape
     record, ys, rays, clipped = _workspace()
     for first in range(0, len(target), LANES):
-        width = min(LANES, len(target) - first)
+        width, packet = min(LANES, len(target) - first), first // LANES
+        if not (met[packet, 0] < hi and lo < met[packet, 1]): continue
         _fetch(source, target, order, first, width, MEMORY, shape, NOWHERE, lo, hi, np.int64(SIDDON), record, rays, clipped)
         if not _cotangents(cotangent, rays, width, record, ys): continue
         _siddon_scatter(grad, load(ys, 0), lo * n1 * n2, hi - lo, n1, n2, record, _apart(target, rays, width))
@@ -453,14 +473,15 @@ def _trilinear_scatter(grad, y, base, n0, n1, n2, record, apart):
         crossing = fma(count, gap, first)
         active, t = active & (x < end), x
 
-# %% ../nbs/diffdrr/09c_packets.ipynb #8e937489
+# %% ../nbs/diffdrr/09c_packets.ipynb #77dab86d
 @compiled
-def scatter_trilinear(grad, shape, source, target, cotangent, order, lo, hi):
+def scatter_trilinear(grad, shape, source, target, cotangent, order, met, lo, hi):
     "The transpose of `trace_trilinear` in slices lo … hi; arguments as for `scatter_siddon`."
     _, n1, n2 = shape
     record, ys, rays, clipped = _workspace()
     for first in range(0, len(target), LANES):
-        width = min(LANES, len(target) - first)
+        width, packet = min(LANES, len(target) - first), first // LANES
+        if not (met[packet, 0] < hi and lo < met[packet, 1]): continue
         _fetch(source, target, order, first, width, MEMORY, shape, NOWHERE, lo, hi, np.int64(TRILINEAR), record, rays, clipped)
         if not _cotangents(cotangent, rays, width, record, ys): continue
         _trilinear_scatter(grad, load(ys, 0), lo * n1 * n2, hi - lo, n1, n2, record, _apart(target, rays, width))

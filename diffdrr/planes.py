@@ -47,16 +47,16 @@ def _put_line(plan, at, x, slope, entry):
         if meet < entry - SLACK: line, meet = line + way, meet + gap
     plan[LINE + at], plan[MEET + at], plan[GAP + at] = line, meet, gap
 
-# %% ../nbs/diffdrr/09cp_planes.ipynb #6c0467cb
+# %% ../nbs/diffdrr/09cp_planes.ipynb #2df4fd84
 @inlined
 def _common_plane(record, clipped, width):
     "The plane that a packet counts from, and the direction of its rays (0: they do not run together; 2: there is none), and one of them."
     base, forth, one = 0.0, 2.0, 0
     for lane in range(width):
-        enter, leave, d0, d1, d2, entry, exit = clipped[lane, :7]
-        if not enter < leave: continue
+        if not clipped[lane, 0] < clipped[lane, 1]: continue
+        d0, d1, d2 = clipped[lane, 2], clipped[lane, 3], clipped[lane, 4]
         way = 1.0 if d2 > 0 else -1.0
-        if entry < 0 or exit < 0 or not abs(d0) + abs(d1) <= STEEP * abs(d2) or way == -forth: return base, 0.0, one
+        if min(clipped[lane, 5], clipped[lane, 6]) < 0 or not abs(d0) + abs(d1) <= STEEP * abs(d2) or way == -forth: return base, 0.0, one
         z = _entry(record, 2, lane)
         plane = np.ceil(z - SLACK) if d2 > 0 else np.floor(z + SLACK)
         if forth == 2 or (plane - base) * way < 0: base = plane
@@ -300,7 +300,7 @@ def trace_planes(
         refused += bad
     return refused
 
-# %% ../nbs/diffdrr/09cp_planes.ipynb #676317bf
+# %% ../nbs/diffdrr/09cp_planes.ipynb #3dcbbbf0
 def trace_packets(volume, shape, empty, source, target, order, model, samples, begin, stop, value, jacobian):
     "`trace_siddon`, `trace_planes` or `trace_sampled`, by the `model`'s number; float16 volumes are welcome as such."
     if volume.dtype == np.float16: volume = volume.view(np.uint16)
@@ -309,7 +309,7 @@ def trace_packets(volume, shape, empty, source, target, order, model, samples, b
     return driver(volume, shape, empty, source, target, order, begin, stop, value, jacobian)
 
 
-def scatter_packets(grad, shape, source, target, cotangent, order, model, lo, hi):
+def scatter_packets(grad, shape, source, target, cotangent, order, met, model, lo, hi):
     "`scatter_siddon` or `scatter_trilinear`, by the `model`'s number."
     driver = scatter_siddon if model == SIDDON else scatter_trilinear
-    driver(grad, shape, source, target, cotangent, order, lo, hi)
+    driver(grad, shape, source, target, cotangent, order, met, lo, hi)
