@@ -9,7 +9,7 @@ __all__ = ['POINT', 'CORNER', 'SLOPE', 'SLOPE_LOW', 'LINE', 'MEET', 'GAP', 'ACRO
 # %% ../nbs/diffdrr/09cp_planes.ipynb #c0d5f1b8
 import numpy as np
 
-from .packets import CELL, CUT, LOW, PLACE, _ask, _fetch, _finish, _workspace, trace_sampled, trace_siddon, trace_trilinear
+from .packets import CELL, LOW, PLACE, _ask, _fetch, _finish, _workspace, trace_sampled, trace_siddon, trace_trilinear
 from .packets import LANES, scatter_siddon, scatter_trilinear
 from .tracing import SAMPLED, SIDDON, TRILINEAR, compiled, inlined, portable
 
