@@ -266,19 +266,8 @@ def _along(source, target, r, per):
 
 
 @compiled
-def trace_planes(
-    volume,  # (X·Y·Z,) float32, or half precision as uint16
-    shape,  # (X, Y, Z)
-    empty,  # its `Emptiness`, or `NOWHERE`
-    source,  # (M, 3) float32 ray starts, cell coordinates; M divides R
-    target,  # (R, 3) float32 ray ends, cell coordinates
-    order,  # (K,) int64, order of work within each K rays; K divides R
-    begin,  # first ray, in this order
-    stop,  # last ray + 1
-    value,  # (R,) float32, written
-    jacobian,  # (R, 1, 6) float32, written unless it is empty
-):  # how many rays are not finite
-    "Exact integrals of the interpolant, and their derivatives to both ends of each ray."
+def trace_planes(volume, shape, empty, source, target, order, begin, stop, value, jacobian):
+    "Exact integrals of the interpolant, and their derivatives to both ends of each ray; arguments and result as for `trace_siddon`."
     (n0, n1, n2), items, per = shape, len(order), len(target) // max(1, len(source))
     record, out, rays, clipped = _workspace()
     plan, refused = np.zeros(PLAN, np.float32), 0
