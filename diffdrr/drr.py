@@ -128,7 +128,7 @@ def n_patches(self: DRR) -> int:  # number of patches in which a picture is rend
     if self.patch_size is None: return 1
     return max(1, round(self.detector.target.shape[1] / self.patch_size**2))
 
-# %% ../../../work/main/nbs/diffdrr/11_drr.ipynb #38c2d5cb
+# %% ../../../work/main/nbs/diffdrr/11_drr.ipynb #5d167fac
 @patch
 def render(self: DRR,
     density: Volume,  # attenuation on the CT's grid
@@ -169,7 +169,9 @@ def _rays_at_once(self: DRR, batch: int, rays: int) -> int:
     "How many rays of each item travel together: a patch, or whole rows of the picture, 2¹⁸ rays in all."
     if self.n_patches > 1: return max(1, -(-self.detector.target.shape[1] // self.n_patches))
     width = self.detector.width
-    return max(1, 2**18 // batch // width) * width if rays * batch > 2**18 else max(1, rays)
+    rows, most = -(-rays // width), max(1, 2**18 // max(1, batch) // width)
+    even = -(-rows // -(-rows // most))  # pieces alike, and of whole packets
+    return max(1, rays) if rows <= most else min(most, even + -even % 16) * width
 
 # %% ../../../work/main/nbs/diffdrr/11_drr.ipynb #0427bf13
 @patch

@@ -7,9 +7,9 @@ __all__ = ['LANES', 'GATHERS', 'HALVES', 'f16', 'f32', 'f64', 'i1', 'i16', 'i32'
            'where', 'where_int', 'smaller', 'larger', 'fma', 'floor', 'absolute', 'to_int', 'to_float', 'as_int',
            'as_float', 'lanes', 'int_lanes', 'below', 'differ', 'but_not', 'any_lane', 'all_lanes', 'axes', 'int_axes',
            'least', 'second', 'sum_axes', 'any_axis', 'all_axis', 'first_of', 'advance', 'beyond', 'prefetch',
-           'prefetch_ends', 'PERMUTES', 'CONFLICTS', 'cpu_features', 'lane_count', 'vector', 'Lanes', 'parts', 'split',
-           'gather', 'gather_pair', 'load', 'load_axes', 'store', 'store_axes', 'permute', 'load_row', 'both_ends',
-           'scatter_add']
+           'prefetch_ends', 'PERMUTES', 'CONFLICTS', 'scatter_add', 'scatter_sums', 'cpu_features', 'lane_count',
+           'vector', 'Lanes', 'parts', 'split', 'gather', 'gather_pair', 'load', 'load_axes', 'store', 'store_axes',
+           'permute', 'load_row', 'both_ends']
 
 # %% ../../../work/main/nbs/diffdrr/09a_lanes.ipynb #86ee6c4f
 import operator
@@ -455,27 +455,28 @@ def _merged(builder, index, value):
     out.add_incoming(total, before); out.add_incoming(more, inside)
     return out
 
-# %% ../../../work/main/nbs/diffdrr/09a_lanes.ipynb #b0fc5acc
-@intrinsic
-def scatter_add(typing, array, index, value, mask, spare):
-    "array[index] += value where mask; lanes that meet all count. array[spare] must be the caller's to write."
-    def emit(context, builder, sig, args):
-        _, index, value, mask, spare = args
-        data = _data(context, builder, sig, args)
-        if CONFLICTS:
-            alone = ir.Constant(vector(i32), [-1 - k for k in range(LANES)])
-            new = builder.fadd(_load_lanes(builder, data, index, mask, f32, f32, 4), _merged(builder, builder.select(mask, index, alone), value))
-            aside = _fill(builder, builder.ptrtoint(cgutils.alloca_once(builder, f32), i64))
-            places = builder.select(mask, builder.ptrtoint(_addresses(builder, data, index, f32), vector(i64)), aside)
-            for k in range(LANES):
-                at = ir.Constant(i32, k)
-                builder.store(builder.extract_element(new, at), builder.inttoptr(builder.extract_element(places, at), ir.PointerType()), align=4)
+# %% ../../../work/main/nbs/diffdrr/09a_lanes.ipynb #45201036
+def _scatter(merge):
+    "An intrinsic that adds, with what meets added up first or not."
+    def add(typing, array, index, value, mask, spare):
+        def emit(context, builder, sig, args):
+            _, index, value, mask, spare = args
+            data, each = _data(context, builder, sig, args), [ir.Constant(i32, k) for k in range(LANES)]
+            if merge:
+                alone = ir.Constant(vector(i32), [-1 - k for k in range(LANES)])
+                new = builder.fadd(_load_lanes(builder, data, index, mask, f32, f32, 4), _merged(builder, builder.select(mask, index, alone), value))
+                aside = _fill(builder, builder.ptrtoint(cgutils.alloca_once(builder, f32), i64))
+                places = builder.select(mask, builder.ptrtoint(_addresses(builder, data, index, f32), vector(i64)), aside)
+                for k in each: builder.store(builder.extract_element(new, k), builder.inttoptr(builder.extract_element(places, k), ir.PointerType()), align=4)
+                return context.get_dummy_value()
+            addresses = _addresses(builder, data, builder.select(mask, index, spare), f32)
+            value = builder.select(mask, value, ir.Constant(vector(f32), None))
+            for k in each:
+                address = builder.extract_element(addresses, k)
+                builder.store(builder.fadd(builder.load(address, typ=f32, align=4), builder.extract_element(value, k)), address, align=4)
             return context.get_dummy_value()
-        addresses = _addresses(builder, data, builder.select(mask, index, spare), f32)
-        value = builder.select(mask, value, ir.Constant(vector(f32), None))
-        for k in range(LANES):
-            at = ir.Constant(i32, k)
-            address = builder.extract_element(addresses, at)
-            builder.store(builder.fadd(builder.load(address, typ=f32, align=4), builder.extract_element(value, at)), address, align=4)
-        return context.get_dummy_value()
-    return types.void(array, I, F, M, I), emit
+        return types.void(array, I, F, M, I), emit
+    return intrinsic(add)
+
+
+scatter_add, scatter_sums = _scatter(False), _scatter(CONFLICTS)  # array[index] += value where mask, for all lanes; array[spare] is the caller's
