@@ -219,7 +219,7 @@ def backends(
     return [Backend("torch", True, f"{torch.__version__}, the reference, any device"), Backend("numba", numba is not None, cpu),
         Backend("triton", reason is None, reason or "works")]
 
-# %% ../nbs/diffdrr/10_kernels.ipynb #e572e500
+# %% ../nbs/diffdrr/10_kernels.ipynb #688a530a
 def _kernels():
     "Names of the compiled loops, and a call that needs each."
     for dtype, half in ((torch.float32, False), (torch.float32, True), (torch.float64, False)):
@@ -229,6 +229,7 @@ def _kernels():
             if not half: yield f"{title}, gradient of the volume", _call(dtype, model, n, grad=True)
         if not half: yield f"labels, {str(dtype)[6:]}", _call(dtype, "siddon", None, mask=torch.zeros(2, 2, 2, dtype=torch.int32))
     yield "siddon through columns, float32, forward", _call(torch.float32, "siddon", None, stays=True)
+    yield "rays of a detector, and derivatives to its pose", _picture
 
 
 def _call(dtype, model, n_points, half=False, grad=False, mask=None, stays=False):
@@ -240,6 +241,15 @@ def _call(dtype, model, n_points, half=False, grad=False, mask=None, stays=False
         out = line_integrals(volume, source, target, model=model, n_points=n_points and 2, mask=mask)
         if grad: out.sum().backward()
     return call
+
+
+def _picture():
+    "A picture of one pixel, its gradient and its Jacobian."
+    from diffdrr.pictures import picture, picture_jacobian  # the chapter after next
+
+    volume, frames, pixel = torch.ones(2, 2, 2), torch.eye(9, 4, dtype=torch.float64)[None].requires_grad_(), torch.ones(1, 3)
+    picture(volume, frames, pixel).sum().backward()
+    picture_jacobian(volume, frames.detach(), pixel, frames.detach()[:, None])
 
 
 def warmup(

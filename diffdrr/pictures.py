@@ -20,7 +20,7 @@ from .operators import backproject, in_threads, integrate, packed, uncovered
 from .renderers import dense, values_hidden
 from .tracing import compiled, inlined
 
-# %% ../nbs/diffdrr/10b_pictures.ipynb #72e051c9
+# %% ../nbs/diffdrr/10b_pictures.ipynb #e3b97d33
 KEPT = {"cone": (0.0, 0.0, 0.0, 1.0), "parallel": (1.0, 1.0, 0.0, 1.0)}  # coordinates of a pixel that its source has, too
 
 
@@ -31,12 +31,13 @@ def pixel_frames(
     beam: str = "cone",  # or "parallel"
 ) -> Float[Tensor, "B 9 4"]:  # rows: start (3) and end (3) in cell coordinates, way (3) in mm; float64, differentiable
     "The linear map from pixels (i, j, 1, 1) to their rays."
-    camera, ends = camera.double(), calibration.double()
+    last = to_cells.new_tensor([[[0.0, 0, 0, 1]]])  # a row that cannot change: no derivative to it
+    camera, ends = (torch.cat([m[:, :3].double(), last.expand(len(m), 1, 4)], 1) for m in (camera, calibration))
     starts = ends * ends.new_tensor(KEPT[beam])[:, None]
     cells = to_cells @ camera
     return torch.cat([(cells @ starts)[:, :3], (cells @ ends)[:, :3], camera[:, :3, :3] @ (ends - starts)[:, :3]], 1)
 
-# %% ../nbs/diffdrr/10b_pictures.ipynb #ac9b4313
+# %% ../nbs/diffdrr/10b_pictures.ipynb #3c0f13b9
 def twist_directions(
     camera: Float[Tensor, "B 4 4"],  # as for `pixel_frames`
     calibration: Float[Tensor, "B 4 4"],
@@ -60,7 +61,8 @@ def intrinsic_directions(
     "How the frames change with the distance, the place and the pixels of the panel."
     entries = to_cells.new_zeros(5, 4, 4)
     for k, (i, j) in enumerate(((2, 2), (0, 3), (1, 3), (0, 0), (1, 1))): entries[k, i, j] = 1
-    return torch.stack([pixel_frames(camera, e[None], to_cells, beam) for e in entries], 1)
+    of = lambda calibration: pixel_frames(camera, calibration[None], to_cells, beam)
+    return torch.stack([of(e) - of(torch.zeros_like(e)) for e in entries], 1)
 
 # %% ../nbs/diffdrr/10b_pictures.ipynb #8d981446
 PIECE = 2**13  # rays that a thread takes at a time
@@ -187,7 +189,7 @@ def can_picture(
     if values_hidden() or torch.autograd.forward_ad._current_level >= 0 or not packed(dtype, volume.shape): return False
     return dense(volume) and uncovered(volume, options.reducefn, labels, options.model, options.backend, grad) is None
 
-# %% ../nbs/diffdrr/10b_pictures.ipynb #d88e8f28
+# %% ../nbs/diffdrr/10b_pictures.ipynb #e5ba0f38
 def _detour(volume, frames, grid, labels, channels, options):
     "The same by PyTorch and `line_integrals`."
     nine = torch.cat([grid, torch.ones_like(grid[:, :1])], 1).double() @ frames.mT
@@ -206,24 +208,24 @@ class _Picture(torch.autograd.Function):
         model, n_points, reducefn, backend = options
         source, target, length = _rays(frames.detach().numpy(), grid.numpy())
         value, jac = integrate(volume, source, target, labels, channels, model, n_points, reducefn, moving, backend)
-        ctx.save_for_backward(volume, frames, grid, labels)
-        ctx.rays, ctx.settings = (source, target, length, value, jac), (channels, options)
+        ctx.save_for_backward(volume, frames, grid, labels, source, target, torch.from_numpy(length), value, jac)
+        ctx.settings = channels, options
         if reducefn != "sum": return value
         return torch.from_numpy(value.numpy() * length[:, None])
 
     @staticmethod
     def backward(ctx, y):
-        (volume, frames, grid, labels), (channels, options) = ctx.saved_tensors, ctx.settings
+        (volume, frames, grid, labels, *rays), (channels, options) = ctx.saved_tensors, ctx.settings
         to_volume, to_frames, *_ = ctx.needs_input_grad
         if torch.is_grad_enabled():
             wanted = [x for x, need in ((volume, to_volume), (frames, to_frames)) if need]
             grads = iter(torch.autograd.grad(_detour(volume, frames, grid, labels, channels, options), wanted, y, create_graph=True))
             return next(grads) if to_volume else None, next(grads) if to_frames else None, *[None] * 5
-        source, target, length, value, jac = ctx.rays
+        source, target, length, value, jac = rays[0], rays[1], *(x.numpy() for x in rays[2:])
         if to_volume:
             weighted = torch.from_numpy(y.numpy() * length[:, None])
             to_volume = backproject(weighted, source, target, labels, list(volume.shape), options.model, options.n_points, options.backend).to(volume.dtype)
-        if to_frames: to_frames = _pull(frames.detach().numpy(), grid.numpy(), length, value.numpy(), jac.numpy(), np.ascontiguousarray(y.numpy()))
+        if to_frames: to_frames = _pull(frames.detach().numpy(), grid.numpy(), length, value, jac, np.ascontiguousarray(y.numpy()))
         return to_volume if ctx.needs_input_grad[0] else None, to_frames if ctx.needs_input_grad[1] else None, *[None] * 5
 
 
