@@ -189,7 +189,7 @@ def can_picture(
     if values_hidden() or torch.autograd.forward_ad._current_level >= 0 or not packed(dtype, volume.shape): return False
     return dense(volume) and uncovered(volume, options.reducefn, labels, options.model, options.backend, grad) is None
 
-# %% ../nbs/diffdrr/10b_pictures.ipynb #e5ba0f38
+# %% ../nbs/diffdrr/10b_pictures.ipynb #61417832
 def _detour(volume, frames, grid, labels, channels, options):
     "The same by PyTorch and `line_integrals`."
     nine = torch.cat([grid, torch.ones_like(grid[:, :1])], 1).double() @ frames.mT
@@ -198,6 +198,12 @@ def _detour(volume, frames, grid, labels, channels, options):
     model, n_points, reducefn, backend = options
     out = line_integrals(volume, source.float(), target.float(), model=model, n_points=n_points or None, mask=labels, channels=channels, reducefn=reducefn, backend=backend)
     return out * length if reducefn == "sum" else out
+
+
+def _seen(x):
+    "The numbers of a tensor, or None where many are batched in one place."
+    try: return np.ascontiguousarray(x.detach().numpy())
+    except RuntimeError: return None
 
 
 class _Picture(torch.autograd.Function):
@@ -217,15 +223,19 @@ class _Picture(torch.autograd.Function):
     def backward(ctx, y):
         (volume, frames, grid, labels, *rays), (channels, options) = ctx.saved_tensors, ctx.settings
         to_volume, to_frames, *_ = ctx.needs_input_grad
-        if torch.is_grad_enabled():
-            wanted = [x for x, need in ((volume, to_volume), (frames, to_frames)) if need]
-            grads = iter(torch.autograd.grad(_detour(volume, frames, grid, labels, channels, options), wanted, y, create_graph=True))
+        again, seen = torch.is_grad_enabled(), _seen(y)
+        if again or seen is None:
+            with torch.enable_grad():
+                ends = [x if again else x.detach().requires_grad_() for x in (volume, frames)]
+                out = _detour(*ends, grid, labels, channels, options)
+            wanted = [x for x, need in zip(ends, ctx.needs_input_grad) if need]
+            grads = iter(torch.autograd.grad(out, wanted, y, create_graph=again))
             return next(grads) if to_volume else None, next(grads) if to_frames else None, *[None] * 5
         source, target, length, value, jac = rays[0], rays[1], *(x.numpy() for x in rays[2:])
         if to_volume:
-            weighted = torch.from_numpy(y.numpy() * length[:, None])
+            weighted = torch.from_numpy(seen * length[:, None])
             to_volume = backproject(weighted, source, target, labels, list(volume.shape), options.model, options.n_points, options.backend).to(volume.dtype)
-        if to_frames: to_frames = _pull(frames.detach().numpy(), grid.numpy(), length, value, jac, np.ascontiguousarray(y.numpy()))
+        if to_frames: to_frames = _pull(frames.detach().numpy(), grid.numpy(), length, value, jac, seen)
         return to_volume if ctx.needs_input_grad[0] else None, to_frames if ctx.needs_input_grad[1] else None, *[None] * 5
 
 
