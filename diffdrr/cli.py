@@ -34,6 +34,7 @@ def run_doctor(
 @app.command("warmup")
 def warm_up(quiet: Quiet = False) -> int:
     "Compile the kernels for this processor, so that the first picture need not wait."
+    import diffdrr.pictures  # has loops of its own to compile
     from diffdrr.kernels import numba, warmup
 
     seconds = warmup(progress=not quiet)

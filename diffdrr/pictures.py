@@ -6,7 +6,7 @@
 __all__ = ['KEPT', 'PIECE', 'BLOCK', 'pixel_frames', 'twist_directions', 'intrinsic_directions', 'PictureOptions',
            'picture_options', 'can_picture', 'picture', 'picture_jacobian']
 
-# %% ../nbs/diffdrr/10b_pictures.ipynb #59d05fea
+# %% ../nbs/diffdrr/10b_pictures.ipynb #fc9e8873
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .conventions import Volume, check_positive
-from .kernels import FastSiddon, FastTrilinear, label_count, line_integrals
+from .kernels import LATER, FastSiddon, FastTrilinear, label_count, line_integrals
 from .operators import backproject, in_threads, integrate, packed, uncovered
 from .renderers import dense, values_hidden
 from .tracing import compiled, inlined
@@ -278,3 +278,13 @@ def picture_jacobian(
     directions = np.ascontiguousarray(directions.expand(len(frames), -1, -1, -1).numpy())
     in_threads(_push_directions, [(frames, grid, *piece, length, value, jac, directions, out) for piece in _pieces(len(grid))])
     return torch.from_numpy(value * length[:, None]), torch.from_numpy(out)
+
+# %% ../nbs/diffdrr/10b_pictures.ipynb #4352d166
+def _one_pixel():
+    "A picture of one pixel, its gradient and its Jacobian."
+    volume, frames, pixel = torch.ones(2, 2, 2), torch.eye(9, 4, dtype=torch.float64)[None].requires_grad_(), torch.ones(1, 3)
+    picture(volume, frames, pixel).sum().backward()
+    picture_jacobian(volume, frames.detach(), pixel, frames.detach()[:, None])
+
+
+LATER.append(("rays of a detector, and derivatives to its pose", _one_pixel))
