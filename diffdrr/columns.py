@@ -78,8 +78,8 @@ def columns(
     stride = [4 * int(np.prod([m if i == axis else shape[i] for i in range(k + 1, 3)])) for k in range(3)]
     return Columns(blocks, np.float32(1 / scale), order, tuple(shape[k] for k in order), tuple(stride[k] for k in order))
 
-# %% ../nbs/diffdrr/09d_columns.ipynb #ac9a869d
-STEEP, SLANT = 2.0, 0.85  # largest and mean ratio of ways across the axis to ways along it
+# %% ../nbs/diffdrr/09d_columns.ipynb #e00be6e9
+STEEP, SLANT = 2.0, 0.4  # largest and mean ratio of ways across the axis to ways along it
 
 
 @compiled
