@@ -129,7 +129,7 @@ def n_patches(self: DRR) -> int:  # number of patches in which a picture is rend
     if self.patch_size is None: return 1
     return max(1, round(self.detector.target.shape[1] / self.patch_size**2))
 
-# %% ../nbs/diffdrr/11_drr.ipynb #5d167fac
+# %% ../nbs/diffdrr/11_drr.ipynb #5b43e7d6
 @patch
 def render(self: DRR,
     density: Volume,  # attenuation on the CT's grid
@@ -171,8 +171,9 @@ def _rays_at_once(self: DRR, batch: int, rays: int) -> int:
     if self.n_patches > 1: return max(1, -(-self.detector.target.shape[1] // self.n_patches))
     width = self.detector.width
     rows, most = -(-rays // width), max(1, 2**18 // max(1, batch) // width)
+    if rows <= most: return max(1, rays)
     even = -(-rows // -(-rows // most))  # pieces alike, and of whole packets
-    return max(1, rays) if rows <= most else min(most, even + -even % 16) * width
+    return min(most, even + -even % 16) * width
 
 # %% ../nbs/diffdrr/11_drr.ipynb #0427bf13
 @patch
@@ -195,7 +196,7 @@ def forward(self: DRR,
     img = images[0] if len(images) == 1 else torch.cat(images, -1)
     return self.reshape_transform(img, len(img))
 
-# %% ../nbs/diffdrr/11_drr.ipynb #22d0cb90
+# %% ../nbs/diffdrr/11_drr.ipynb #a80a189e
 @patch
 def pixels(self: DRR,
     pose: RigidTransform,  # B poses
@@ -224,7 +225,7 @@ def _numbers(self: DRR, which) -> Tensor:
     n = self.detector.target.shape[1]
     try: numbers = torch.as_tensor(which, device=self.device)
     except (TypeError, ValueError, RuntimeError): numbers = None
-    if numbers is None or numbers.ndim != 1 or numbers.is_floating_point() or numbers.dtype == torch.bool:
+    if numbers is None or numbers.ndim != 1 or len(numbers) and (numbers.is_floating_point() or numbers.dtype == torch.bool):
         raise InputError("which must be a slice or a list of whole numbers", describe(which), "Count pixels row by row: row · width + column")
     if is_concrete(numbers) and len(numbers) and not (0 <= numbers.min() and numbers.max() < n):
         raise InputError(f"which must number pixels from 0 to {n - 1}", f"numbers from {numbers.min()} to {numbers.max()}")

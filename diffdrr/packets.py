@@ -168,14 +168,27 @@ def _look_again(record, close, count, x, m):
     hit = close & any_axis(m)
     return first_of(y, least(y)) & hit | but_not(m, hit)
 
-# %% ../nbs/diffdrr/09c_packets.ipynb #bbf52344
+# %% ../nbs/diffdrr/09c_packets.ipynb #07aa3eb0
+@inlined
+def _voxel_walk(record, n1, n2):
+    "How voxels follow one another: first crossings, gaps, the end, the number of the first voxel, and by how much it changes with each crossing."
+    first, gap, way, end = _walk_lanes(record)
+    stride = int_axes(n1 * n2, n2, 1)
+    return first, gap, end, sum_axes(to_int(load_axes(record, CELL)) * stride), where_int(way > 0.0, stride, 0 - stride)
+
+
+@inlined
+def _onward(m, p, stride, count, gap, first):
+    "Cross a plane of axis m: the next voxel's number, the counters, and the next crossings."
+    count = where(m, count + 1.0, count)
+    return advance(p, m, stride), count, fma(count, gap, first)
+
+# %% ../nbs/diffdrr/09c_packets.ipynb #9917d566
 @inlined
 def _siddon_packet(volume, n0, n1, n2, record, ring, careful):
     "The sums of a packet of rays through constant voxels: values, and if `careful` jumps and jumps times fraction along each axis."
-    first, gap, way, end = _walk_lanes(record)
-    stride, size = int_axes(n1 * n2, n2, 1), int_lanes(volume.size)
-    p = sum_axes(to_int(load_axes(record, CELL)) * stride)
-    stride = where_int(way > 0.0, stride, 0 - stride)
+    first, gap, end, p, stride = _voxel_walk(record, n1, n2)
+    size = int_lanes(volume.size)
     crossing, count, t, total, part = first, axes(0.0, 0.0, 0.0), lanes(0.0), lanes(0.0), lanes(0.0)
     active, m, v, A, B = t < end, load_axes(record, ENTRY) > 0.5, lanes(0.0), axes(0.0, 0.0, 0.0), axes(0.0, 0.0, 0.0)
     _rest(ring)
@@ -183,7 +196,7 @@ def _siddon_packet(volume, n0, n1, n2, record, ring, careful):
     for step in range(n0 + n1 + n2 + 4 + LATE):
         at = step % LATE * SLOT
         if walking:
-            walking, p = any_lane(active), where_int(active, p, int_lanes(-1))  # the last of all notes is about nothing: there a ray leaves its last voxel
+            walking, p = any_lane(active), where_int(active, p, int_lanes(-1))  # a ray that has left notes where it did
             prefetch(volume, p)
             store(ring, at + NUMBER, as_float(p))
             if careful: store(ring, at + WHEN, t); store_axes(ring, at + WHICH, where(m, axes(1.0, 1.0, 1.0), 0.0))
@@ -193,9 +206,7 @@ def _siddon_packet(volume, n0, n1, n2, record, ring, careful):
                 close = (smaller(second(crossing), NEVER) - x < CLOSE) & active
                 if any_lane(close): m = _look_again(record, close, count, x, m)
             store(ring, at + SHARE, x - t)
-            count = where(m, count + 1.0, count)
-            p = advance(p, m, stride)
-            crossing = fma(count, gap, first)
+            p, count, crossing = _onward(m, p, stride, count, gap, first)
             active, t = active & (x < end) & below(p, size), x
         elif waiting: waiting -= 1
         else: break
@@ -312,14 +323,12 @@ def trace_sampled(volume, shape, source, target, order, samples, begin, stop, va
         _finish(out, rays, clipped, width, np.int64(SAMPLED), value, jacobian, MEMORY)
     return refused
 
-# %% ../nbs/diffdrr/09c_packets.ipynb #d8b94e8d
+# %% ../nbs/diffdrr/09c_packets.ipynb #2db22b8e
 @inlined
 def _siddon_scatter(grad, y, base, n0, n1, n2, record, ring):
     "Give every crossed voxel y times its length; `base` is where the slab begins in `grad`."
-    first, gap, way, end = _walk_lanes(record)
-    stride, size, spare = int_axes(n1 * n2, n2, 1), int_lanes(n0 * n1 * n2), int_lanes(base)
-    p = sum_axes(to_int(load_axes(record, CELL)) * stride)
-    stride = where_int(way > 0.0, stride, 0 - stride)
+    first, gap, end, p, stride = _voxel_walk(record, n1, n2)
+    size, spare = int_lanes(n0 * n1 * n2), int_lanes(base)
     crossing, count, t = first, axes(0.0, 0.0, 0.0), lanes(0.0)
     active = t < end
     _rest(ring)
@@ -332,9 +341,7 @@ def _siddon_scatter(grad, y, base, n0, n1, n2, record, ring):
             x = smaller(least(crossing), end)
             store(ring, at + NUMBER, as_float(p)); store(ring, at + SHARE, y * (x - t))
             m = first_of(crossing, x)
-            count = where(m, count + 1.0, count)
-            p = advance(p, m, stride)
-            crossing = fma(count, gap, first)
+            p, count, crossing = _onward(m, p, stride, count, gap, first)
             active, t = active & (x < end) & below(p, size), x
         elif waiting: waiting -= 1
         else: break
