@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg.blas import sasum
 
-from .packets import CELL, CLOSE, COUNT, END, ENTRY, FIRST, GAP, LANES, LOW, NEVER, PLACE, WAY, _fetch, _finish, _look_again, _put, _walk_lanes
+from .packets import CELL, CLOSE, COUNT, END, ENTRY, FIRST, GAP, LANES, LOW, NEVER, PLACE, WAY, WHOLE, _fetch, _finish, _look_again, _put, _walk_lanes
 from .packets import _workspace
 from .tracing import SIDDON, compiled, inlined
 
@@ -260,7 +260,7 @@ def trace_columns(
     ring, refused = np.zeros(AHEAD * SLOT, np.float32), 0
     for first in range(begin, stop, LANES):
         width = min(LANES, stop - first)
-        refused += _fetch(source, target, work, first, width, order, shape, empty, np.int64(0), shape[0], np.int64(SIDDON), record, rays, clipped)
+        refused += _fetch(source, target, work, first, width, order, shape, WHOLE, empty, np.int64(SIDDON), record, rays, clipped)
         if len(jacobian): total, A, B = _columns_packet(blocks, unit, shape, strides, record, ring, True)
         else: total, A, B = _columns_packet(blocks, unit, shape, strides, record, ring, False)
         store(out, 0, total); store_axes(out, LANES, A); store_axes(out, 4 * LANES, B)

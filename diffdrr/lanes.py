@@ -7,9 +7,10 @@ __all__ = ['LANES', 'GATHERS', 'HALVES', 'f16', 'f32', 'f64', 'i1', 'i16', 'i32'
            'where', 'where_int', 'smaller', 'larger', 'fma', 'floor', 'absolute', 'to_int', 'to_float', 'as_int',
            'as_float', 'lanes', 'int_lanes', 'below', 'differ', 'but_not', 'any_lane', 'all_lanes', 'axes', 'int_axes',
            'least', 'second', 'sum_axes', 'any_axis', 'all_axis', 'first_of', 'advance', 'beyond', 'prefetch',
-           'prefetch_ends', 'PERMUTES', 'CONFLICTS', 'scatter_add', 'scatter_sums', 'cpu_features', 'lane_count',
-           'vector', 'Lanes', 'parts', 'split', 'gather', 'gather_pair', 'load', 'load_axes', 'store', 'store_axes',
-           'permute', 'load_row', 'both_ends']
+           'prefetch_ends', 'PERMUTES', 'PACKS', 'later1', 'later2', 'later4', 'later8', 'earlier1', 'lane_numbers',
+           'taken', 'compress', 'expand', 'cpu_features', 'lane_count', 'vector', 'Lanes', 'parts', 'split', 'gather',
+           'gather_pair', 'load', 'load_axes', 'store', 'store_axes', 'permute', 'load_row', 'both_ends', 'scatter_add',
+           'scatter_kept', 'add_row']
 
 # %% ../nbs/diffdrr/09a_lanes.ipynb #86ee6c4f
 import operator
@@ -17,7 +18,7 @@ import os
 
 import llvmlite.binding
 from llvmlite import ir
-from numba.core import cgutils, config, types
+from numba.core import config, types
 from numba.core.typeconv import Conversion
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
@@ -427,56 +428,81 @@ def both_ends(typing, x):
         return context.make_tuple(builder, sig.return_type, [pick(0), pick(LANES - 1)])
     return types.UniTuple(types.int64, 2)(I), emit
 
-# %% ../nbs/diffdrr/09a_lanes.ipynb #26c11f86
-CONFLICTS = LANES == 16 and "+avx512cd" in cpu_features()
-
-
-def _add_at(builder, total, value, same, s):
-    "Add the values of the lanes s before where `same`, and of those s behind, which are then the same, too."
-    turned = lambda d: _call(builder, "llvm.x86.avx512.permvar.sf.512", vector(f32), value, ir.Constant(vector(i32), [(k + d) % LANES for k in range(LANES)]))
-    behind = builder.bitcast(builder.lshr(builder.bitcast(same, i16), ir.Constant(i16, s)), vector(i1))
-    total = builder.select(same, builder.fadd(total, turned(-s)), total)
-    return builder.select(behind, builder.fadd(total, turned(s)), total)
-
-
-def _merged(builder, index, value):
-    "In each lane the sum of the values of all lanes with its index."
-    met = _call(builder, "llvm.x86.avx512.conflict.d.512", vector(i32), index)  # bit m of lane k: lane m < k has the same
-    def at(*distances):
-        bits = ir.Constant(vector(i32), [sum(1 << (k - s) for s in distances if k >= s) for k in range(LANES)])
-        return builder.icmp_unsigned("!=", builder.and_(met, bits), ir.Constant(vector(i32), None))
-    total = _add_at(builder, _add_at(builder, value, value, at(1), 1), value, at(2), 2)
-    before, far = builder.block, builder.icmp_unsigned("!=", builder.bitcast(at(*range(3, LANES)), i16), ir.Constant(i16, 0))
-    with builder.if_then(far, likely=False):
-        more = total
-        for s in range(3, LANES): more = _add_at(builder, more, value, at(s), s)
-        inside = builder.block
-    out = builder.phi(vector(f32))
-    out.add_incoming(total, before); out.add_incoming(more, inside)
-    return out
-
 # %% ../nbs/diffdrr/09a_lanes.ipynb #45201036
-def _scatter(merge):
-    "An intrinsic that adds, with what meets added up first or not."
-    def add(typing, array, index, value, mask, spare):
-        def emit(context, builder, sig, args):
-            _, index, value, mask, spare = args
-            data, each = _data(context, builder, sig, args), [ir.Constant(i32, k) for k in range(LANES)]
-            if merge:
-                alone = ir.Constant(vector(i32), [-1 - k for k in range(LANES)])
-                new = builder.fadd(_load_lanes(builder, data, index, mask, f32, f32, 4), _merged(builder, builder.select(mask, index, alone), value))
-                aside = _fill(builder, builder.ptrtoint(cgutils.alloca_once(builder, f32), i64))
-                places = builder.select(mask, builder.ptrtoint(_addresses(builder, data, index, f32), vector(i64)), aside)
-                for k in each: builder.store(builder.extract_element(new, k), builder.inttoptr(builder.extract_element(places, k), ir.PointerType()), align=4)
-                return context.get_dummy_value()
-            addresses = _addresses(builder, data, builder.select(mask, index, spare), f32)
-            value = builder.select(mask, value, ir.Constant(vector(f32), None))
-            for k in each:
-                address = builder.extract_element(addresses, k)
-                builder.store(builder.fadd(builder.load(address, typ=f32, align=4), builder.extract_element(value, k)), address, align=4)
-            return context.get_dummy_value()
-        return types.void(array, I, F, M, I), emit
-    return intrinsic(add)
+@intrinsic
+def scatter_add(typing, array, index, value, mask, spare):
+    "array[index] += value where mask, one lane after the other; array[spare] is the caller's."
+    def emit(context, builder, sig, args):
+        _, index, value, mask, spare = args
+        addresses = _addresses(builder, _data(context, builder, sig, args), builder.select(mask, index, spare), f32)
+        value = builder.select(mask, value, ir.Constant(vector(f32), None))
+        for k in (ir.Constant(i32, k) for k in range(LANES)):
+            address = builder.extract_element(addresses, k)
+            builder.store(builder.fadd(builder.load(address, typ=f32, align=4), builder.extract_element(value, k)), address, align=4)
+        return context.get_dummy_value()
+    return types.void(array, I, F, M, I), emit
 
 
-scatter_add, scatter_sums = _scatter(False), _scatter(CONFLICTS)  # array[index] += value where mask, for all lanes; array[spare] is the caller's
+@intrinsic
+def scatter_kept(typing, array, kept, places, values):
+    "array[index] += value, one lane after the other; `kept` holds the indices, as if they were floats, from number `places` on, and the values from number `values`."
+    def emit(context, builder, sig, args):
+        array, kept = (_data(context, builder, sig, args, k) for k in (0, 1))
+        for k in range(LANES):
+            at = [builder.gep(kept, [builder.add(start, ir.Constant(start.type, k))], source_etype=f32) for start in args[2:]]
+            index, value = builder.load(at[0], typ=i32, align=4), builder.load(at[1], typ=f32, align=4)
+            address = builder.gep(array, [builder.sext(index, i64)], source_etype=f32)
+            builder.store(builder.fadd(builder.load(address, typ=f32, align=4), value), address, align=4)
+        return context.get_dummy_value()
+    return types.void(array, kept, types.intp, types.intp), emit
+
+# %% ../nbs/diffdrr/09a_lanes.ipynb #eb83e47c
+PACKS = LANES == 16  # AVX-512 closes ranks with one instruction
+_whole = list(range(LANES))
+
+
+def _moved(s):
+    "A register moved by so many lanes; `fill` moves up."
+    order = [k + s if 0 <= k + s < LANES else LANES for k in _whole]
+    return lambda b, x, fill: b.shuffle_vector(x, fill, ir.Constant(vector(i32), order))
+
+
+later1, later2, later4, later8 = (_function(f"later{s}", F, (F, F), _moved(s)) for s in (1, 2, 4, 8))
+earlier1 = _function("earlier1", F, (F, F), _moved(-1))
+lane_numbers = _function("lane_numbers", I, (I,), lambda b, first: b.add(first, ir.Constant(vector(i32), _whole)))
+
+
+def _taken(b, at):
+    bits = b.shl(ir.Constant(vector(i32), [1] * LANES), b.and_(at, ir.Constant(vector(i32), [LANES - 1] * LANES)))
+    return b.bitcast(b.trunc(_call(b, f"llvm.vector.reduce.or.{_v}i32", i32, bits), ir.IntType(LANES)), vector(i1))
+
+
+taken = _function("taken", M, (I,), _taken)  # is there a lane whose number is the place?
+
+# %% ../nbs/diffdrr/09a_lanes.ipynb #70133d7b
+def _ranks(name):
+    "Close ranks, or open them."
+    def emit(b, x, m):
+        if PACKS: return _call(b, f"llvm.x86.avx512.mask.{name}.v16f32", vector(f32), x, ir.Constant(vector(f32), None), m)
+        out, count = ir.Constant(vector(f32), None), ir.Constant(i32, 0)
+        for k in (ir.Constant(i32, k) for k in _whole):
+            on = b.extract_element(m, k)
+            source, to = (k, count) if name == "compress" else (count, k)
+            out = b.select(on, b.insert_element(out, b.extract_element(x, source), to), out)
+            count = b.add(count, b.zext(on, i32))
+        return out
+    return emit
+
+
+compress, expand = _function("compress", F, (F, M), _ranks("compress")), _function("expand", F, (F, M), _ranks("expand"))
+
+
+@intrinsic
+def add_row(typing, array, start, value, mask):
+    "array[start + k] += value of lane k where mask; nothing else is touched."
+    def emit(context, builder, sig, args):
+        at, four = builder.gep(_data(context, builder, sig, args), [args[1]], source_etype=f32), ir.Constant(i32, 4)
+        old = _call(builder, f"llvm.masked.load.{_v}f32.p0", vector(f32), at, four, args[3], ir.Constant(vector(f32), None))
+        _call(builder, f"llvm.masked.store.{_v}f32.p0", ir.VoidType(), builder.fadd(old, args[2]), at, four, args[3])
+        return context.get_dummy_value()
+    return types.void(array, types.intp, F, M), emit

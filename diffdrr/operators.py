@@ -24,10 +24,11 @@ from torch import Tensor
 from .columns import Columns, column_axis, column_bytes, columns, trace_columns
 from .conventions import InputError
 from .packets import LANES, slices_met
-from .planes import scatter_packets, trace_packets
+from .planes import trace_packets
 from .skipping import NOWHERE, Emptiness, emptiness
 from .renderers import SAMPLES_PER_CHUNK, Siddon, Trilinear, check_rays, in_chunks, values_hidden
 from .tracing import NO_LABELS, NUMBA_ERROR, SAMPLED, SIDDON, TRILINEAR, log, numba, scatter, trace
+from .transposes import scatter_packets
 
 # %% ../nbs/diffdrr/09f_operators.ipynb #7eb69e4d
 _POOL, _POOL_LOCK = [], threading.Lock()
@@ -84,20 +85,21 @@ def ray_order(
     target: np.ndarray,  # (N, 3) ray ends, cells, the contiguous axis last
     pairs: bool = True,  # work on two upright columns at once
 ) -> np.ndarray:  # (N,) numbers of rays
-    "The order of work in which neighbours in time are neighbours in memory: column by column along the volume's contiguous axis."
+    "The order of work in which neighbours in time are neighbours in memory: column by column, and up the volume's contiguous axis."
     n, width = len(target), raster_width(target)
-    if width in (1, n): return _strips(1, n, False, 1)
+    if width in (1, n): return _strips(1, n, False, 1, False)
     right, down = np.abs(target[1] - target[0]), np.abs(target[width] - target[0])
     downwards = bool(down[2] * right.sum() > right[2] * down.sum())
-    along = down if downwards else right
-    return _strips(n // width, width, downwards, 2 if pairs and along[:2].sum() < 1e-3 * along[2] else 1)
+    along, end = (down, target[width]) if downwards else (right, target[1])
+    return _strips(n // width, width, downwards, 2 if pairs and along[:2].sum() < 1e-3 * along[2] else 1, bool(end[2] < target[0, 2]))
 
 
 @lru_cache(16)
-def _strips(height, width, downwards, strip):
+def _strips(height, width, downwards, strip, backwards):
     index = np.arange(height * width).reshape(height, width)
     if not downwards: index = index.T
-    return np.concatenate([index[:, i : i + strip].reshape(-1) for i in range(0, index.shape[1], strip)])
+    index = np.concatenate([index[:, i : i + strip].reshape(-1) for i in range(0, index.shape[1], strip)])
+    return index[::-1].copy() if backwards else index
 
 # %% ../nbs/diffdrr/09f_operators.ipynb #93860b10
 MODELS = {"siddon": SIDDON, "trilinear": TRILINEAR}
@@ -267,7 +269,7 @@ SLABS = 8  # parts of the volume that are scattered to independently; fixed, so 
 
 
 def _touch(memory):
-    "Have memory made ready from one end to the other, which is faster than here and there."
+    "Have memory made ready from one end to the other, which is faster than here and there, and just before it is filled."
     memory[::1024] = 0
 
 
@@ -279,15 +281,15 @@ def backproject(cotangent: Tensor, source: Tensor, target: Tensor, labels: Tenso
     a, b = _rays(source, target, [0, 1, 2])
     y = np.ascontiguousarray(cotangent.detach().transpose(1, 2).reshape(len(b), -1).numpy())
     grad, cuts = np.zeros(shape, y.dtype), sorted({round(shape[0] * i / SLABS) for i in range(SLABS + 1)})
-    in_threads(_touch, [(grad[lo:hi].reshape(-1),) for lo, hi in zip(cuts, cuts[1:])])
     if packed(cotangent.dtype, shape) and labels is None and not (model == "trilinear" and n_points):
-        order, met = ray_order(b[: target.shape[1]], model == "siddon"), np.empty((-(-len(b) // LANES), 2), np.float32)
+        order, met = ray_order(b[: target.shape[1]], False), np.empty((-(-len(b) // LANES), 2), np.float32)
         in_threads(slices_met, [(tuple(shape), a, b, order, *step, met) for step in _steps(len(b))])
-        args = grad.reshape(-1), tuple(shape), a, b, y, order, met, MODELS[model]
-        in_threads(scatter_packets, [(*args, lo, hi) for lo, hi in zip(cuts, cuts[1:])])
-        return torch.from_numpy(grad)
-    args = grad.reshape(-1), _labels(labels, [0, 1, 2]), tuple(shape), a, b, y, _kind(model, n_points), n_points
-    in_threads(scatter, [(*args, lo, hi) for lo, hi in zip(cuts, cuts[1:])])
+        give, args = scatter_packets, (tuple(shape), a, b, y, order, met, MODELS[model])
+    else: give, args = scatter, (_labels(labels, [0, 1, 2]), tuple(shape), a, b, y, _kind(model, n_points), n_points)
+    def fill(lo, hi):
+        _touch(grad[lo:hi].reshape(-1))
+        give(grad.reshape(-1), *args, lo, hi)
+    in_threads(fill, list(zip(cuts, cuts[1:])))
     return torch.from_numpy(grad)
 
 

@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['POINT', 'CORNER', 'SLOPE', 'SLOPE_LOW', 'LINE', 'MEET', 'GAP', 'ACROSS', 'FIRST', 'LAST', 'ENTRY', 'EXIT', 'RATE',
-           'PLAN', 'SLACK', 'STEEP', 'FAR', 'ROWS', 'AHEAD', 'trace_planes', 'trace_packets', 'scatter_packets']
+           'STOP', 'PLAN', 'SLACK', 'STEEP', 'FAR', 'ROWS', 'AHEAD', 'trace_planes', 'trace_packets']
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #c0d5f1b8
 import numpy as np
 
-from .packets import CELL, LOW, PLACE, _ask, _fetch, _finish, _workspace, trace_sampled, trace_siddon, trace_trilinear
-from .packets import LANES, scatter_siddon, scatter_trilinear
+from .packets import CELL, LANES, LOW, PLACE, WHOLE, _ask, _fetch, _finish, _workspace, trace_sampled, trace_siddon, trace_trilinear
 from .tracing import SAMPLED, SIDDON, TRILINEAR, compiled, inlined, portable
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #765f0208
@@ -22,8 +21,8 @@ except Exception: pass  # there are no packets either: the last chapter says why
 # %% ../nbs/diffdrr/09cp_planes.ipynb #d3f2a8aa
 POINT, CORNER, SLOPE, SLOPE_LOW, LINE, MEET, GAP = (row * LANES for row in range(7))
 ACROSS = 7 * LANES  # from the rows of one axis across to those of the other
-FIRST, LAST, ENTRY, EXIT, RATE = (2 * ACROSS + row * LANES for row in range(5))
-PLAN = 2 * ACROSS + 5 * LANES
+FIRST, LAST, ENTRY, EXIT, RATE, STOP = (2 * ACROSS + row * LANES for row in range(6))
+PLAN = 2 * ACROSS + 6 * LANES
 SLACK = 1e-3  # planes by which rounding may move an end of the ray: a plane or a crossing outside adds nothing
 STEEP = 1.5  # largest sum of slopes; the terms of steeper rays are larger than their sum
 FAR = 1e30
@@ -49,25 +48,26 @@ def _put_line(plan, at, x, slope, entry):
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #2df4fd84
 @inlined
-def _common_plane(record, clipped, width):
-    "The plane that a packet counts from, and the direction of its rays (0: they do not run together; 2: there is none), and one of them."
+def _common_plane(record, clipped, width, inside):
+    "The plane that a packet counts from, and the direction of its rays (0: they do not run together; 2: there is none), and the first of them."
     base, forth, one = 0.0, 2.0, 0
     for lane in range(width):
         if not clipped[lane, 0] < clipped[lane, 1]: continue
         d0, d1, d2 = clipped[lane, 2], clipped[lane, 3], clipped[lane, 4]
         way = 1.0 if d2 > 0 else -1.0
-        if min(clipped[lane, 5], clipped[lane, 6]) < 0 or not abs(d0) + abs(d1) <= STEEP * abs(d2) or way == -forth: return base, 0.0, one
+        if clipped[lane, 5] < 0 or clipped[lane, 6] < 0 and not inside or not abs(d0) + abs(d1) <= STEEP * abs(d2) or way == -forth: return base, 0.0, one
         z = _entry(record, 2, lane)
         plane = np.ceil(z - SLACK) if d2 > 0 else np.floor(z + SLACK)
+        if forth == 2: one = lane
         if forth == 2 or (plane - base) * way < 0: base = plane
-        forth, one = way, lane
+        forth = way
     return base, forth, one
 
 
 @portable
-def _lay(record, clipped, width, plan):
-    "Write a packet's plan. Returns the plane it counts from, and the direction (see `_common_plane`)."
-    base, forth, one = _common_plane(record, clipped, width)
+def _lay(record, clipped, width, plan, inside):
+    "Write a packet's plan; `inside`: rays may end inside the volume. Returns the plane it counts from, and the direction (see `_common_plane`)."
+    base, forth, one = _common_plane(record, clipped, width, inside)
     plan[:] = np.float32(0.0)
     for lane in range(width if abs(forth) == 1 else 0):
         if not clipped[lane, 0] < clipped[lane, 1]: continue
@@ -82,10 +82,13 @@ def _lay(record, clipped, width, plan):
             plan[POINT + at], plan[CORNER + at], plan[SLOPE + at] = x - corner, corner - 1, slope
             plan[SLOPE_LOW + at] = slope - plan[SLOPE + at]
         plan[FIRST + lane], plan[LAST + lane] = np.ceil(entry - SLACK), np.floor(exit + SLACK) + 1
-        plan[ENTRY + lane], plan[EXIT + lane], plan[RATE + lane] = entry, exit + SLACK, rate
+        plan[ENTRY + lane], plan[EXIT + lane], plan[RATE + lane], plan[STOP + lane] = entry, exit + SLACK, rate, FAR
+        if clipped[lane, 6] < 0:
+            stop = np.floor(exit)
+            plan[LAST + lane], plan[EXIT + lane], plan[STOP + lane] = stop + 1, stop + SLACK, stop
     for lane in range(LANES):
-        if plan[RATE + lane] > 0: continue
-        for row in range(0, 2 * ACROSS, LANES): plan[row + lane] = plan[row + one]  # a ray without work keeps the others company
+        if plan[RATE + lane] > 0: one = lane
+        for row in range(0, 2 * ACROSS, LANES): plan[row + lane] = plan[row + one]  # a ray without work keeps its neighbour company
     return np.int64(base) - 1, np.int64(forth)
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #a0953f34
@@ -278,8 +281,8 @@ def trace_planes(volume, shape, empty, source, target, order, begin, stop, value
         if along == 0: axis, sizes, strides = (1, 2, 0), (n1, n2, n0), (n2, 1, n1 * n2)
         elif along == 1: axis, sizes, strides = (0, 2, 1), (n0, n2, n1), (n1 * n2, 1, n2)
         else: axis, sizes, strides = (0, 1, 2), (n0, n1, n2), (n1 * n2, n2, 1)
-        bad = _fetch(source, target, order, first, width, axis, sizes, empty, np.int64(0), sizes[0], np.int64(TRILINEAR), record, rays, clipped)
-        z, forth = _lay(record, clipped, width, plan)
+        bad = _fetch(source, target, order, first, width, axis, sizes, WHOLE, empty, np.int64(TRILINEAR), record, rays, clipped)
+        z, forth = _lay(record, clipped, width, plan, False)
         if forth == 0:
             refused += trace_trilinear(volume, shape, empty, source, target, order, first, first + width, value, jacobian)
             continue
@@ -297,8 +300,3 @@ def trace_packets(volume, shape, empty, source, target, order, model, samples, b
     driver = trace_siddon if model == SIDDON else trace_planes
     return driver(volume, shape, empty, source, target, order, begin, stop, value, jacobian)
 
-
-def scatter_packets(grad, shape, source, target, cotangent, order, met, model, lo, hi):
-    "`scatter_siddon` or `scatter_trilinear`, by the `model`'s number."
-    driver = scatter_siddon if model == SIDDON else scatter_trilinear
-    driver(grad, shape, source, target, cotangent, order, met, lo, hi)
