@@ -175,20 +175,6 @@ def _walk_planes(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #2a3f07e0
 @inlined
-def _row_beside(plan, h, other, other_first):
-    "The cell of the `other` axis that a ray is in when it crosses at h; a line of that axis which it crosses at the same moment comes first or not."
-    slope = load(plan, other + SLOPE)
-    up = slope > 0.0
-    y = fma(slope, h, fma(load(plan, other + SLOPE_LOW), h, load(plan, other + POINT)))
-    near = floor(y + 0.5)
-    meet = fma(load(plan, other + GAP), (near - load(plan, other + LINE)) * where(up, lanes(1.0), -1.0), load(plan, other + MEET))
-    crossed = (meet <= h) if other_first else (meet < h)
-    doubt = (absolute(y - near) < np.float32(SLACK)) & (absolute(slope) > np.float32(1e-9))
-    cell = where(doubt, where(crossed ^ up, near - 1.0, near), floor(y))
-    return cell, y - cell
-
-
-@inlined
 def _plane_behind(plan, h, line, axis):
     "The last plane that the walk meets before it has crossed a line, and how far behind it the crossing is, 0 … 1."
     slope, low, point = load(plan, axis + SLOPE), load(plan, axis + SLOPE_LOW), load(plan, axis + POINT)
@@ -197,6 +183,23 @@ def _plane_behind(plan, h, line, axis):
     still = (fma(slope, k + 1.0, fma(low, k + 1.0, point)) < line) ^ up
     k = where(over, k - 1.0, where(still, k, k + 1.0))
     return k, smaller(larger(h - k, 0.0), 1.0)
+
+
+@inlined
+def _row_beside(plan, h, k, other, other_first):
+    "The cell of the `other` axis that a ray is in when it crosses at h, behind plane k; a line of that axis which it crosses at the same moment comes first or not."
+    slope, low, point = load(plan, other + SLOPE), load(plan, other + SLOPE_LOW), load(plan, other + POINT)
+    up = slope > 0.0
+    y = fma(slope, h, fma(low, h, point))
+    cell, near = floor(y), floor(y + 0.5)
+    doubt = (absolute(y - near) < np.float32(SLACK)) & (absolute(slope) > np.float32(1e-9))
+    if any_lane(doubt):
+        meet = fma(load(plan, other + GAP), (near - load(plan, other + LINE)) * where(up, lanes(1.0), -1.0), load(plan, other + MEET))
+        before = (fma(slope, k, fma(low, k, point)) < near) ^ up
+        within = (fma(slope, k + 1.0, fma(low, k + 1.0, point)) < near) ^ up
+        crossed = before | within & ((meet <= h) if other_first else (meet < h))
+        cell = where(doubt, where(crossed ^ up, near - 1.0, near), cell)
+    return cell, y - cell
 
 
 @inlined
@@ -230,8 +233,8 @@ def _walk_bends(volume, plan, z, forth, axis, other, other_first, n0, n1, n2, s0
         active = (h < until) & (load(plan, RATE) > 0.0)
         if not any_lane(active): break
         h, line = where(active, h, 0.0), fma(sign, count, load(plan, axis + LINE))
-        cell, y = _row_beside(plan, h, other, other_first)
         k, v = _plane_behind(plan, h, line, axis)
+        cell, y = _row_beside(plan, h, k, other, other_first)
         i, j, at = to_int(line) + c0, to_int(cell) + c1, to_int(k) * forth + z
         p = i * s0 + j * s1 + at * s2
         s, ds = _bend(volume, p, i, j, at, n0, n1, n2, s0, s1, active)

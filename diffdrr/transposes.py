@@ -152,8 +152,8 @@ def _give_bends(grad, y, plan, z, forth, axis, other, other_first, n0, n1, n2, s
         active = (h < until) & (load(plan, RATE) > 0.0)
         if not any_lane(active): break
         h, line = where(active, h, 0.0), fma(sign, count, load(plan, axis + LINE))
-        cell, w = _row_beside(plan, h, other, other_first)
         k, v = _plane_behind(plan, h, line, axis)
+        cell, w = _row_beside(plan, h, k, other, other_first)
         active = active & (k < load(plan, STOP))
         i, j, at, u = to_int(line) + c0, to_int(cell) + c1, to_int(k) * forth + z, 1.0 - v
         s, t = y * u * u * u, y * v * v * v
