@@ -36,6 +36,7 @@ class Projector:
         check_alike(affine=drr._affine, pose=pose.matrix)
         self.drr, self.labels, self.options, self.weights = drr, drr.mask if mask_to_channels else None, options, weights
         with torch.no_grad(): self.source, self.target = drr.detector(pose, calibration)
+        self._cells = None  # the rays in cell coordinates and their lengths, once they are needed
 
     @property
     def volume_shape(self) -> tuple[int, int, int]: return tuple(self.drr.density.shape)
@@ -68,8 +69,10 @@ def _smear(self: Projector, y: Tensor) -> Volume:
     model, native = ("siddon", "nearest") if isinstance(r, Siddon) else ("trilinear", "bilinear")
     direct = type(r) in (FastSiddon, FastTrilinear) and r.mode == native and set(self.options) <= {"n_points"}
     if direct and uncovered(y, "sum", self.labels, model, r.backend, False) is None:
-        length = (self.target - self.source).norm(dim=-1)[:, None]
-        source, target = (to_cells(self.drr.affine_inverse(x), self.volume_shape, r.voxel_shift) for x in (self.source, self.target))
+        if self._cells is None:
+            cells = [to_cells(self.drr.affine_inverse(x), self.volume_shape, r.voxel_shift) for x in (self.source, self.target)]
+            self._cells = *cells, (self.target - self.source).norm(dim=-1)[:, None]
+        source, target, length = self._cells
         return backproject((y * length).contiguous(), source, target, self.labels, list(self.volume_shape), model, n_points or 0, r.backend)
     with torch.inference_mode(False), torch.enable_grad():
         empty = torch.zeros(self.volume_shape, dtype=y.dtype, device=y.device, requires_grad=True)

@@ -84,14 +84,15 @@ def raster_width(target: np.ndarray) -> int:  # rays in a row of the picture; N 
 def ray_order(
     target: np.ndarray,  # (N, 3) ray ends, cells, the contiguous axis last
     pairs: bool = True,  # work on two upright columns at once
+    upwards: bool = False,  # go through the list such that the rays of a column ascend in memory
 ) -> np.ndarray:  # (N,) numbers of rays
-    "The order of work in which neighbours in time are neighbours in memory: column by column, and up the volume's contiguous axis."
+    "The order of work in which neighbours in time are neighbours in memory: column by column along the volume's contiguous axis."
     n, width = len(target), raster_width(target)
     if width in (1, n): return _strips(1, n, False, 1, False)
     right, down = np.abs(target[1] - target[0]), np.abs(target[width] - target[0])
     downwards = bool(down[2] * right.sum() > right[2] * down.sum())
     along, end = (down, target[width]) if downwards else (right, target[1])
-    return _strips(n // width, width, downwards, 2 if pairs and along[:2].sum() < 1e-3 * along[2] else 1, bool(end[2] < target[0, 2]))
+    return _strips(n // width, width, downwards, 2 if pairs and along[:2].sum() < 1e-3 * along[2] else 1, upwards and bool(end[2] < target[0, 2]))
 
 
 @lru_cache(16)
@@ -282,7 +283,7 @@ def backproject(cotangent: Tensor, source: Tensor, target: Tensor, labels: Tenso
     y = np.ascontiguousarray(cotangent.detach().transpose(1, 2).reshape(len(b), -1).numpy())
     grad, cuts = np.zeros(shape, y.dtype), sorted({round(shape[0] * i / SLABS) for i in range(SLABS + 1)})
     if packed(cotangent.dtype, shape) and labels is None and not (model == "trilinear" and n_points):
-        order, met = ray_order(b[: target.shape[1]], False), np.empty((-(-len(b) // LANES), 2), np.float32)
+        order, met = ray_order(b[: target.shape[1]], False, upwards=True), np.empty((-(-len(b) // LANES), 2), np.float32)
         in_threads(slices_met, [(tuple(shape), a, b, order, *step, met) for step in _steps(len(b))])
         give, args = scatter_packets, (tuple(shape), a, b, y, order, met, MODELS[model])
     else: give, args = scatter, (_labels(labels, [0, 1, 2]), tuple(shape), a, b, y, _kind(model, n_points), n_points)
