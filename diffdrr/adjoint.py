@@ -73,7 +73,8 @@ def _smear(self: Projector, y: Tensor) -> Volume:
             cells = [to_cells(self.drr.affine_inverse(x), self.volume_shape, r.voxel_shift) for x in (self.source, self.target)]
             self._cells = *cells, (self.target - self.source).norm(dim=-1)[:, None]
         source, target, length = self._cells
-        return backproject((y * length).contiguous(), source, target, self.labels, list(self.volume_shape), model, n_points or 0, r.backend)
+        y = torch.from_numpy(y.detach().numpy() * length.numpy()) if y.device.type == "cpu" else y * length  # PyTorch's threads would spin beside ours
+        return backproject(y.contiguous(), source, target, self.labels, list(self.volume_shape), model, n_points or 0, r.backend)
     with torch.inference_mode(False), torch.enable_grad():
         empty = torch.zeros(self.volume_shape, dtype=y.dtype, device=y.device, requires_grad=True)
         rays = self.drr.render(empty, self.source.clone(), self.target.clone(), self.labels is not None, **self.options)

@@ -280,7 +280,7 @@ def backproject(cotangent: Tensor, source: Tensor, target: Tensor, labels: Tenso
     "The transpose of `integrate`: what every voxel receives from a cotangent (B, C, N)."
     if backend == "triton": return _backproject_triton(cotangent, source, target, labels, shape, model, n_points, backend)
     a, b = _rays(source, target, [0, 1, 2])
-    y = np.ascontiguousarray(cotangent.detach().transpose(1, 2).reshape(len(b), -1).numpy())
+    y = np.ascontiguousarray(cotangent.detach().transpose(1, 2).flatten(0, 1).numpy())
     grad, cuts = np.zeros(shape, y.dtype), sorted({round(shape[0] * i / SLABS) for i in range(SLABS + 1)})
     if packed(cotangent.dtype, shape) and labels is None and not (model == "trilinear" and n_points):
         order, met = ray_order(b[: target.shape[1]], False, upwards=True), np.empty((-(-len(b) // LANES), 2), np.float32)

@@ -264,11 +264,12 @@ def _planes_packet(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #51dd65d2
 @inlined
-def _along(source, target, r, per):
-    "The axis that a ray runs along."
+def _turned(source, target, r, per, n0, n1, n2):
+    "The volume's axes, the one that ray r runs along last: numbers, sizes, strides."
     d0, d1, d2 = np.abs(target[r] - source[r // per])
-    if d0 >= d1 and d0 >= d2: return 0
-    return 1 if d1 >= d2 else 2
+    if d0 >= d1 and d0 >= d2: return (1, 2, 0), (n1, n2, n0), (n2, 1, n1 * n2)
+    if d1 >= d2: return (0, 2, 1), (n0, n2, n1), (n1 * n2, 1, n2)
+    return (0, 1, 2), (n0, n1, n2), (n1 * n2, n2, 1)
 
 
 @compiled
@@ -280,10 +281,7 @@ def trace_planes(volume, shape, empty, source, target, order, begin, stop, value
     for first in range(begin, stop, LANES):
         width = min(LANES, stop - first)
         q = first + width // 2
-        along = _along(source, target, q // items * items + order[q % items], per)
-        if along == 0: axis, sizes, strides = (1, 2, 0), (n1, n2, n0), (n2, 1, n1 * n2)
-        elif along == 1: axis, sizes, strides = (0, 2, 1), (n0, n2, n1), (n1 * n2, 1, n2)
-        else: axis, sizes, strides = (0, 1, 2), (n0, n1, n2), (n1 * n2, n2, 1)
+        axis, sizes, strides = _turned(source, target, q // items * items + order[q % items], per, n0, n1, n2)
         bad = _fetch(source, target, order, first, width, axis, sizes, WHOLE, empty, np.int64(TRILINEAR), record, rays, clipped)
         z, forth = _lay(record, clipped, width, plan, False)
         if forth == 0:

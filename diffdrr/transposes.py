@@ -10,7 +10,7 @@ import numpy as np
 
 from .packets import END, LANES, _ask, _cotangents, _fetch, _prepare, _trilinear_scatter, _workspace, scatter_siddon, scatter_trilinear
 from .planes import ACROSS, AHEAD, CORNER, ENTRY, EXIT, FAR, FIRST, GAP, LAST, LINE, MEET, PLAN, RATE, ROWS, SLOPE, STOP
-from .planes import _along, _lay, _on_plane, _plane_behind, _row_beside
+from .planes import _lay, _on_plane, _plane_behind, _row_beside, _turned
 from .skipping import NOWHERE
 from .tracing import SIDDON, TRILINEAR, compiled, inlined
 
@@ -187,10 +187,8 @@ def scatter_planes(grad, shape, source, target, cotangent, order, met, lo, hi):
         width, packet = min(LANES, len(target) - first), first // LANES
         if not (met[packet, 0] < hi and lo < met[packet, 1]): continue
         q = first + width // 2
-        along = _along(source, target, q // items * items + order[q % items], per)
-        if along == 0: axis, sizes, strides, corner = (1, 2, 0), (n1, n2, n0), (n2, 1, n1 * n2), (none, none, lo)
-        elif along == 1: axis, sizes, strides, corner = (0, 2, 1), (n0, n2, n1), (n1 * n2, 1, n2), (lo, none, none)
-        else: axis, sizes, strides, corner = (0, 1, 2), (n0, n1, n2), (n1 * n2, n2, 1), (lo, none, none)
+        axis, sizes, strides = _turned(source, target, q // items * items + order[q % items], per, n0, n1, n2)
+        corner = (none, none, lo) if axis[2] == 0 else (lo, none, none)
         _fetch(source, target, order, first, width, axis, sizes, corner, NOWHERE, np.int64(TRILINEAR), record, rays, clipped)
         if not _cotangents(cotangent, rays, width, record, ys): continue
         z, forth = _lay(record, clipped, width, plan, True)
