@@ -14,11 +14,11 @@ PICTURES = cfg.nbs_path / "images" / "gallery"
 WIDTH, HEIGHT = 360, 220  # of a thumbnail, pixels
 ACROSS = 3
 STYLE = """<style>
-table { table-layout: fixed; width: 100%; border: none; }
-table td { vertical-align: top; border: none; }
+table, table tbody { display: block; border: none; }
+table thead, table td:empty { display: none; }
+table tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1.5rem; margin-bottom: 1.5rem; }
+table td { padding: 0; border-style: none; }
 table img { width: 100%; background: white; border-radius: 4px; }
-table thead { display: none; }
-@media (max-width: 640px) { table tr { display: block; } table td { display: block; width: 100%; } }
 </style>"""
 
 
@@ -48,7 +48,7 @@ def thumbnail(nb) -> bytes | None:
 
 def gallery(check: bool) -> dict:
     "The page and its pictures, as {path: bytes}."
-    files, cells = {}, ["# Tutorials\n\n> Every one is a notebook, executed on a real chest CT; what you see is what it printed.\n\n" + STYLE]
+    files, cells = {}, ["# Tutorials\n\n> Every one is a notebook, executed on a real chest CT; what you see is what it printed.", STYLE]
     for part, names in TUTORIALS.items():
         cards = []
         for name in names:
