@@ -41,16 +41,15 @@ clean-notebooks: $(VENV)/dev  ## strip notebooks of everything that changes from
 readme: $(VENV)/dev  ## nbs/index.ipynb -> README.md
 	@$(BIN)/python tools/readme.py
 
-docs: $(VENV)/dev  ## check every page, link, anchor and picture of the site, without Quarto
+docs: $(VENV)/dev  ## build the site in _docs/, and check every page, link, anchor, picture and formula
 	@$(BIN)/python tools/docs.py
 
-site: $(VENV)/dev  ## build the site in _docs/ (needs Quarto, https://quarto.org)
-	@$(BIN)/python tools/docs.py --build
+site: docs  ## the same
 
 wheel: $(VENV)/dev  ## build a wheel in dist/ and check what is inside
 	@$(BIN)/python tools/wheel.py
 
-check: $(VENV)/dev  ## what a commit must pass, short of the tests: modules, notebooks, README, links
+check: $(VENV)/dev  ## what a commit must pass, short of the tests: modules, notebooks, README, site
 	@$(BIN)/python tools/export.py --check
 	@$(BIN)/python tools/sidebar.py --check
 	@$(BIN)/python tools/clean.py --check
