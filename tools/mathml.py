@@ -15,7 +15,8 @@ RULES = [(re.compile(old), new) for old, new in (
     (r"<mo>(&#x0219\w;)</mo>", r'<mo stretchy="false">\1</mo>'),  # arrows, as long as they are
     (r"<m[io]([^>]*)>([a-z]{2,})</m[io]>", r'<mo\1 lspace="0.17em" rspace="0.17em">\2</mo>'),  # 2 sin x
     (r' rspace="0.17em">([a-z]+</mo><mo[^>]*>(?:&#x00028;|\())', r' rspace="0">\1'),  # 2 sin(x)
-    (r"(<mo[^>]*>(?!&#x00029;|&#x0005D;|&#x0007C;|&#x02016;|[)\]])[^<]*</mo>)<mo>&#x02212;</mo>", r'\1<mo form="prefix">&#x02212;</mo>'),  # (-1)
+    (r"(<mo[^>]*>(?!&#x00029;|&#x0005D;|&#x0007C;|&#x02016;|[)\]])[^<]*</mo>)<mo>&#x02212;</mo>",
+     r'\1<mo form="prefix">&#x02212;</mo>'),  # (-1)
 )]
 
 
@@ -26,7 +27,9 @@ def formulas(page):
 
 def mathml(m):
     "The formula that `FORMULA` found."
-    try: formula = convert(html.unescape(m[2]), display="block" if m[1] == "display" else "inline")
+    tex = html.unescape(m[2])
+    if (bare := re.sub(r"\\.", "", tex)).count("{") != bare.count("}"): return m[0]  # the converter would guess
+    try: formula = convert(tex, display="block" if m[1] == "display" else "inline")
     except Exception: return m[0]
     for old, new in RULES: formula = old.sub(new, formula)
     return m[0] if TEX.search(formula) else f'<span class="math {m[1]}">{formula}</span>'
