@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['END', 'FIRST', 'GAP', 'COUNT', 'CELL', 'PLACE', 'WAY', 'ENTRY', 'ROWS', 'LOW', 'CUT', 'MEMORY', 'WHOLE', 'LATE',
            'NUMBER', 'SHARE', 'WHEN', 'WHICH', 'SLOT', 'AHEAD', 'ASIDE', 'CLOSE', 'trace_siddon', 'trace_sampled',
-           'slices_met', 'scatter_siddon', 'trace_trilinear', 'scatter_trilinear']
+           'slices_met', 'scatter_siddon', 'walk_cells', 'trace_trilinear', 'scatter_trilinear']
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #75e0ec4d
 import numpy as np
@@ -447,16 +447,22 @@ def _trilinear_packet(volume, n0, n1, n2, record, apart):
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #29feff74
 @compiled
+def walk_cells(volume, shape, record, apart, out):
+    "Write the sums of a prepared packet, whose axes are in the order of memory."
+    n0, n1, n2 = shape
+    total, A, B = _trilinear_packet(volume, n0, n1, n2, record, apart)
+    store(out, 0, total); store_axes(out, LANES, A); store_axes(out, 4 * LANES, B)
+
+
+@compiled
 def trace_trilinear(volume, shape, empty, source, target, order, begin, stop, value, jacobian):
     "Exact integrals of the interpolant; arguments and result as for `trace_siddon`."
-    n0, n1, n2 = shape
     record, out, rays, clipped = _workspace()
     refused = 0
     for first in range(begin, stop, LANES):
         width = min(LANES, stop - first)
         refused += _fetch(source, target, order, first, width, MEMORY, shape, WHOLE, empty, np.int64(TRILINEAR), record, rays, clipped)
-        total, A, B = _trilinear_packet(volume, n0, n1, n2, record, _apart(target, rays, width))
-        store(out, 0, total); store_axes(out, LANES, A); store_axes(out, 4 * LANES, B)
+        walk_cells(volume, shape, record, _apart(target, rays, width), out)
         _finish(out, rays, clipped, width, np.int64(TRILINEAR), value, jacobian, MEMORY)
     return refused
 
@@ -486,11 +492,11 @@ def _node_shares(w, y):
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #75c64e76
 @inlined
-def _trilinear_scatter(grad, y, base, n0, n1, n2, s0, s1, s2, record, apart):
-    "Give the corners of every crossed cell their shares of y; `base` is where the slab begins in `grad`, s0, s1, s2 the strides of its axes."
+def _trilinear_scatter(grad, y, base, n0, n1, n2, record, apart):
+    "Give the corners of every crossed cell their shares of y; `base` is where the slab begins in `grad`."
     first, gap, way, end = _walk_lanes(record)
     cell, place, forth, back = _cell_walk(record)
-    s0, s1, s2, stride, sizes = int_lanes(s0), int_lanes(s1), int_lanes(s2), int_axes(s0, s1, s2), int_axes(n0, n1, n2)
+    s0, s1, s2, stride, sizes = int_lanes(n1 * n2), int_lanes(n2), int_lanes(1), int_axes(n1 * n2, n2, 1), int_axes(n0, n1, n2)
     spare, crossing, count, t = int_lanes(base), first, axes(0.0, 0.0, 0.0), lanes(0.0)
     p, ahead = sum_axes(cell * stride) + spare, _ahead(gap, way, stride)
     stride = where_int(way > 0.0, stride, 0 - stride)
@@ -520,4 +526,4 @@ def scatter_trilinear(grad, shape, source, target, cotangent, order, met, lo, hi
         if not (met[packet, 0] < hi and lo < met[packet, 1]): continue
         _fetch(source, target, order, first, width, MEMORY, (hi - lo, n1, n2), (lo, np.int64(0), np.int64(0)), NOWHERE, np.int64(TRILINEAR), record, rays, clipped)
         if not _cotangents(cotangent, rays, width, record, ys): continue
-        _trilinear_scatter(grad, load(ys, 0), lo * n1 * n2, hi - lo, n1, n2, n1 * n2, n2, 1, record, _apart(target, rays, width))
+        _trilinear_scatter(grad, load(ys, 0), lo * n1 * n2, hi - lo, n1, n2, record, _apart(target, rays, width))

@@ -9,7 +9,8 @@ __all__ = ['POINT', 'CORNER', 'SLOPE', 'SLOPE_LOW', 'LINE', 'MEET', 'GAP', 'ACRO
 # %% ../nbs/diffdrr/09cp_planes.ipynb #c0d5f1b8
 import numpy as np
 
-from .packets import CELL, LANES, LOW, PLACE, WHOLE, _ask, _fetch, _finish, _workspace, trace_sampled, trace_siddon, trace_trilinear
+from .packets import CELL, END, LANES, LOW, PLACE, WHOLE, _ask, _fetch, _finish, _prepare, _workspace
+from .packets import trace_sampled, trace_siddon, trace_trilinear, walk_cells
 from .tracing import SAMPLED, SIDDON, TRILINEAR, compiled, inlined, portable
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #765f0208
@@ -48,14 +49,14 @@ def _put_line(plan, at, x, slope, entry):
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #2df4fd84
 @inlined
-def _common_plane(record, clipped, width, inside):
+def _common_plane(record, clipped, width):
     "The plane that a packet counts from, and the direction of its rays (0: they do not run together; 2: there is none), and the first of them."
     base, forth, one = 0.0, 2.0, 0
     for lane in range(width):
         if not clipped[lane, 0] < clipped[lane, 1]: continue
         d0, d1, d2 = clipped[lane, 2], clipped[lane, 3], clipped[lane, 4]
         way = 1.0 if d2 > 0 else -1.0
-        if clipped[lane, 5] < 0 or clipped[lane, 6] < 0 and not inside or not abs(d0) + abs(d1) <= STEEP * abs(d2) or way == -forth: return base, 0.0, one
+        if clipped[lane, 5] < 0 or not abs(d0) + abs(d1) <= STEEP * abs(d2) or way == -forth: return base, 0.0, one
         z = _entry(record, 2, lane)
         plane = np.ceil(z - SLACK) if d2 > 0 else np.floor(z + SLACK)
         if forth == 2: one = lane
@@ -65,9 +66,9 @@ def _common_plane(record, clipped, width, inside):
 
 
 @portable
-def _lay(record, clipped, width, plan, inside):
-    "Write a packet's plan; `inside`: rays may end inside the volume. Returns the plane it counts from, and the direction (see `_common_plane`)."
-    base, forth, one = _common_plane(record, clipped, width, inside)
+def _lay(record, clipped, width, plan):
+    "Write a packet's plan. Returns the plane it counts from, and the direction (see `_common_plane`)."
+    base, forth, one = _common_plane(record, clipped, width)
     plan[:] = np.float32(0.0)
     for lane in range(width if abs(forth) == 1 else 0):
         if not clipped[lane, 0] < clipped[lane, 1]: continue
@@ -234,6 +235,7 @@ def _walk_bends(volume, plan, z, forth, axis, other, other_first, n0, n1, n2, s0
         if not any_lane(active): break
         h, line = where(active, h, 0.0), fma(sign, count, load(plan, axis + LINE))
         k, v = _plane_behind(plan, h, line, axis)
+        active = active & (k < load(plan, STOP))
         cell, y = _row_beside(plan, h, k, other, other_first)
         i, j, at = to_int(line) + c0, to_int(cell) + c1, to_int(k) * forth + z
         p = i * s0 + j * s1 + at * s2
@@ -250,17 +252,40 @@ def _walk_bends(volume, plan, z, forth, axis, other, other_first, n0, n1, n2, s0
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #41842565
 @inlined
+def _beyond(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
+    "What rays that end inside owe behind their last plane, half a hat: value, gradients, moments. And the interpolant there, times 1 and the way from the entry."
+    j, a, b = load(plan, STOP), load(plan, SLOPE), load(plan, ACROSS + SLOPE)
+    active = (load(plan, FIRST) <= j) & (j < FAR) & (load(plan, RATE) > 0.0)
+    j = where(active, j, 0.0)
+    x, y = _on_plane(plan, j)
+    i, k = floor(x), floor(y)
+    i0, k0, at = to_int(i) + to_int(load(plan, CORNER)), to_int(k) + to_int(load(plan, ACROSS + CORNER)), to_int(j) * forth + z
+    e, f, g, h = _four(volume, i0 * s0 + k0 * s1 + at * s2, i0, k0, n0, n1, s0, s1, below(at, int_lanes(n2)) & active)
+    f, h = f - e, h - g
+    e, g = fma(y - k, f, e), fma(y - k, h, g)
+    slope0, slope1, twist, value = g - e, fma(x - i, h - f, f), (h - f) * np.float32(1 / 6), fma(x - i, g - e, e)
+    owed = (fma(a, slope0, b * slope1) * np.float32(1 / 3) + fma(a * b, twist, value)) * 0.5
+    g0, g1 = fma(b, twist, slope0 * 0.5), fma(a, twist, slope1 * 0.5)
+    m0, m1 = fma(b * 0.5, twist, fma(j, g0, slope0 * np.float32(1 / 6))), fma(a * 0.5, twist, fma(j, g1, slope1 * np.float32(1 / 6)))
+    return owed, g0, m0, g1, m1, value, value * (j - load(plan, ENTRY))
+
+
+@inlined
 def _planes_packet(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
-    "The sums of a packet of rays through the interpolant, along the axes across and the one along: values, gradients, gradients times fraction."
+    "The sums of a packet of rays up to their last planes, along the axes across and the one along: values, gradients, gradients times fraction."
     total, G0, G1, M0, M1 = _walk_planes(volume, plan, z, forth, n0, n1, n2, s0, s1, s2)
     value, g0, m0, g1, m1 = _walk_bends(volume, plan, z, forth, 0, ACROSS, False, n0, n1, n2, s0, s1, s2)
     total, G0, M0, G1, M1 = total + value, G0 + g0, M0 + m0, G1 + g1, M1 + m1
     value, g1, m1, g0, m0 = _walk_bends(volume, plan, z, forth, ACROSS, 0, True, n1, n0, n2, s1, s0, s2)
-    rate, entry, a, b, c = load(plan, RATE), load(plan, ENTRY), load(plan, SLOPE), load(plan, ACROSS + SLOPE), 1.0 * forth
-    total, G0, M0, G1, M1 = (total + value) * rate, G0 + g0, M0 + m0, G1 + g1, M1 + m1
+    total, G0, M0, G1, M1, end, way = total + value, G0 + g0, M0 + m0, G1 + g1, M1 + m1, lanes(0.0), lanes(0.0)
+    if any_lane(load(plan, STOP) < FAR):
+        value, g0, m0, g1, m1, end, way = _beyond(volume, plan, z, forth, n0, n1, n2, s0, s1, s2)
+        total, G0, M0, G1, M1 = total - value, G0 - g0, M0 - m0, G1 - g1, M1 - m1
+    rate, entry, a, b, c = load(plan, RATE), load(plan, ENTRY), load(plan, SLOPE), load(plan, ACROSS + SLOPE), 0.0 - 1.0 * forth
+    total = total * rate
     M0, M1 = fma(0.0 - entry, G0, M0) * rate * rate, fma(0.0 - entry, G1, M1) * rate * rate  # fractions count from the entry
     G0, G1 = G0 * rate, G1 * rate
-    return total, axes(G0, G1, fma(a, G0, b * G1) * (0.0 - c)), axes(M0, M1, (fma(a, M0, b * M1) + total * rate) * (0.0 - c))
+    return total, axes(G0, G1, (fma(a, G0, b * G1) - end * rate) * c), axes(M0, M1, (fma(a, M0, b * M1) + (total - way * rate) * rate) * c)
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #51dd65d2
 @inlined
@@ -272,23 +297,52 @@ def _turned(source, target, r, per, n0, n1, n2):
     return (0, 1, 2), (n0, n1, n2), (n1 * n2, n2, 1)
 
 
+@inlined
+def _rest(record, clipped, width, plan, order, n0, n1, n2):
+    "Prepare the walk from cell to cell, in the order of memory, of rays that end inside, from their last planes on. Are there any?"
+    left, a, d = False, np.zeros(3), np.zeros(3)
+    for lane in range(width):
+        record[END + lane], stop = np.float32(0.0), np.float64(plan[STOP + lane])
+        if not (clipped[lane, 0] < clipped[lane, 1] and stop < FAR): continue
+        enter, leave = clipped[lane, 0] + max(0.0, stop - plan[ENTRY + lane]) / abs(clipped[lane, 4]), clipped[lane, 1]
+        if not enter < leave: continue
+        for k in range(3): d[order[k]], a[order[k]] = clipped[lane, 2 + k], clipped[lane, 7 + k]
+        _prepare(record, lane, a[0], a[1], a[2], d[0], d[1], d[2], n0 + 1, n1 + 1, n2 + 1, enter, leave, -1, -1, False)
+        left = True
+    return left
+
+
+@inlined
+def _add_rest(out, rest, plan, order):
+    "Add the sums of the rest of a packet's rays, whose moments count from its own beginning."
+    later = larger(load(plan, STOP) - load(plan, ENTRY), 0.0) * load(plan, RATE)
+    store(out, 0, load(out, 0) + load(rest, 0))
+    for k in range(3):
+        A, B, at = load(rest, (1 + order[k]) * LANES), load(rest, (4 + order[k]) * LANES), (1 + k) * LANES
+        store(out, at, load(out, at) + A)
+        store(out, at + 3 * LANES, fma(later, A, load(out, at + 3 * LANES) + B))
+
+
 @compiled
 def trace_planes(volume, shape, empty, source, target, order, begin, stop, value, jacobian):
     "Exact integrals of the interpolant, and their derivatives to both ends of each ray; arguments and result as for `trace_siddon`."
     (n0, n1, n2), items, per = shape, len(order), len(target) // max(1, len(source))
     record, out, rays, clipped = _workspace()
-    plan, refused = np.zeros(PLAN, np.float32), 0
+    plan, rest, refused = np.zeros(PLAN, np.float32), np.zeros(7 * LANES, np.float32), 0
     for first in range(begin, stop, LANES):
         width = min(LANES, stop - first)
         q = first + width // 2
         axis, sizes, strides = _turned(source, target, q // items * items + order[q % items], per, n0, n1, n2)
         bad = _fetch(source, target, order, first, width, axis, sizes, WHOLE, empty, np.int64(TRILINEAR), record, rays, clipped)
-        z, forth = _lay(record, clipped, width, plan, False)
+        z, forth = _lay(record, clipped, width, plan)
         if forth == 0:
             refused += trace_trilinear(volume, shape, empty, source, target, order, first, first + width, value, jacobian)
             continue
         total, A, B = _planes_packet(volume, plan, z, forth, sizes[0], sizes[1], sizes[2], strides[0], strides[1], strides[2])
         store(out, 0, total); store_axes(out, LANES, A); store_axes(out, 4 * LANES, B)
+        if _rest(record, clipped, width, plan, axis, n0, n1, n2):
+            walk_cells(volume, shape, record, False, rest)
+            _add_rest(out, rest, plan, axis)
         _finish(out, rays, clipped, width, np.int64(TRILINEAR), value, jacobian, axis)
         refused += bad
     return refused

@@ -8,9 +8,9 @@ __all__ = ['scatter_planes', 'scatter_packets']
 # %% ../nbs/diffdrr/09cr_transposes.ipynb #53a719b7
 import numpy as np
 
-from .packets import END, LANES, _ask, _cotangents, _fetch, _prepare, _trilinear_scatter, _workspace, scatter_siddon, scatter_trilinear
-from .planes import ACROSS, AHEAD, CORNER, ENTRY, EXIT, FAR, FIRST, GAP, LAST, LINE, MEET, PLAN, RATE, ROWS, SLOPE, STOP
-from .planes import _lay, _on_plane, _plane_behind, _row_beside, _turned
+from .packets import LANES, _ask, _cotangents, _fetch, _trilinear_scatter, _workspace, scatter_siddon, scatter_trilinear
+from .planes import ACROSS, AHEAD, CORNER, EXIT, FAR, FIRST, GAP, LAST, LINE, MEET, PLAN, RATE, ROWS, SLOPE, STOP
+from .planes import _lay, _on_plane, _plane_behind, _rest, _row_beside, _turned
 from .skipping import NOWHERE
 from .tracing import SIDDON, TRILINEAR, compiled, inlined
 
@@ -162,21 +162,6 @@ def _give_bends(grad, y, plan, z, forth, axis, other, other_first, n0, n1, n2, s
         _give_bend(grad, t - f, f, i, j, at + forth, n0, n1, n2, s0, s1, s2, base, active)
 
 # %% ../nbs/diffdrr/09cr_transposes.ipynb #d971c7b3
-@inlined
-def _rest(record, clipped, width, plan, n0, n1, n2):
-    "Prepare what is left of rays that end inside. Is there any?"
-    left = False
-    for lane in range(width):
-        record[END + lane], stop = np.float32(0.0), np.float64(plan[STOP + lane])
-        if not (clipped[lane, 0] < clipped[lane, 1] and stop < FAR): continue
-        enter, leave = clipped[lane, 0] + max(0.0, stop - plan[ENTRY + lane]) / abs(clipped[lane, 4]), clipped[lane, 1]
-        if not enter < leave: continue
-        a0, a1, a2, d0, d1, d2 = clipped[lane, 7], clipped[lane, 8], clipped[lane, 9], clipped[lane, 2], clipped[lane, 3], clipped[lane, 4]
-        _prepare(record, lane, a0, a1, a2, d0, d1, d2, n0 + 1, n1 + 1, n2 + 1, enter, leave, -1, -1, False)
-        left = True
-    return left
-
-
 @compiled
 def scatter_planes(grad, shape, source, target, cotangent, order, met, lo, hi):
     "The transpose of `trace_planes` in slices lo … hi; arguments as for `scatter_siddon`."
@@ -191,7 +176,7 @@ def scatter_planes(grad, shape, source, target, cotangent, order, met, lo, hi):
         corner = (none, none, lo) if axis[2] == 0 else (lo, none, none)
         _fetch(source, target, order, first, width, axis, sizes, corner, NOWHERE, np.int64(TRILINEAR), record, rays, clipped)
         if not _cotangents(cotangent, rays, width, record, ys): continue
-        z, forth = _lay(record, clipped, width, plan, True)
+        z, forth = _lay(record, clipped, width, plan)
         if forth == 0:
             scatter_trilinear(grad, shape, source, target, cotangent, order, met, lo, hi, first, first + width)
             continue
@@ -199,8 +184,7 @@ def scatter_planes(grad, shape, source, target, cotangent, order, met, lo, hi):
         _give_planes(grad, y, plan, z, forth, m0, m1, m2, s0, s1, s2, base)
         _give_bends(grad, y, plan, z, forth, 0, ACROSS, False, m0, m1, m2, s0, s1, s2, base)
         _give_bends(grad, y, plan, z, forth, ACROSS, 0, True, m1, m0, m2, s1, s0, s2, base)
-        if _rest(record, clipped, width, plan, m0, m1, m2):
-            _trilinear_scatter(grad, load(ys, 0), base, m0, m1, m2, s0, s1, s2, record, False)
+        if _rest(record, clipped, width, plan, axis, n0, n1, n2): _trilinear_scatter(grad, load(ys, 0), base, n0, n1, n2, record, False)
         _take_back(grad, y, plan, z, forth, m0, m1, m2, s0, s1, s2, base)
 
 # %% ../nbs/diffdrr/09cr_transposes.ipynb #a14e72f7
