@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['POINT', 'CORNER', 'SLOPE', 'SLOPE_LOW', 'LINE', 'MEET', 'GAP', 'ACROSS', 'FIRST', 'LAST', 'ENTRY', 'EXIT', 'RATE',
-           'STOP', 'PLAN', 'SLACK', 'STEEP', 'FAR', 'ROWS', 'AHEAD', 'trace_planes', 'trace_packets']
+           'STOP', 'PLAN', 'SLACK', 'COMMON', 'FLAT', 'STEEP', 'FAR', 'ROWS', 'AHEAD', 'trace_planes', 'trace_packets']
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #c0d5f1b8
 import numpy as np
@@ -15,8 +15,8 @@ from .tracing import SAMPLED, SIDDON, TRILINEAR, compiled, inlined, portable
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #765f0208
 try:
-    from diffdrr.lanes import PERMUTES, absolute, any_lane, axes, below, both_ends, but_not, floor, fma, gather, gather_pair, int_lanes, lanes
-    from diffdrr.lanes import larger, load, load_row, permute, smaller, store, store_axes, to_int, where
+    from diffdrr.lanes import PERMUTES, absolute, any_lane, axes, below, both_ends, but_not, floor, fma, gather, gather_pair, int_lanes
+    from diffdrr.lanes import lane_numbers, lanes, larger, load, load_row, permute, smaller, store, store_axes, to_int, where
 except Exception: pass  # there are no packets either: the last chapter says why
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #d3f2a8aa
@@ -25,6 +25,8 @@ ACROSS = 7 * LANES  # from the rows of one axis across to those of the other
 FIRST, LAST, ENTRY, EXIT, RATE, STOP = (2 * ACROSS + row * LANES for row in range(6))
 PLAN = 2 * ACROSS + 6 * LANES
 SLACK = 1e-3  # planes by which rounding may move an end of the ray: a plane or a crossing outside adds nothing
+COMMON = 8  # lines that the first ones of a packet's rays may be apart, to be counted from one
+FLAT = 1 / 16  # slope below which they are not: that would carry float32 too far back
 STEEP = 1.5  # largest sum of slopes; the terms of steeper rays are larger than their sum
 FAR = 1e30
 
@@ -65,6 +67,24 @@ def _common_plane(record, clipped, width):
     return base, forth, one
 
 
+@inlined
+def _common_lines(plan, axis):
+    "Let all rays of a packet count the lines of one axis from the same one, if they cross them the same way."
+    base, last, way = 0.0, 0.0, 0.0
+    for at in range(axis, axis + LANES):
+        if not plan[RATE + at - axis] > 0: continue
+        toward = 1.0 if plan[SLOPE + at] > 0 else -1.0
+        line = (plan[LINE + at] + plan[CORNER + at]) * toward
+        if not abs(plan[SLOPE + at]) > FLAT or way == -toward: return
+        base, last, way = min(base, line) if way else line, max(last, line) if way else line, toward
+    if last - base > COMMON: return
+    for at in range(axis, axis + LANES):
+        if not plan[RATE + at - axis] > 0: continue
+        line = base * way - plan[CORNER + at]
+        plan[MEET + at] -= abs(plan[LINE + at] - line) * plan[GAP + at]
+        plan[LINE + at] = line
+
+
 @portable
 def _lay(record, clipped, width, plan):
     "Write a packet's plan. Returns the plane it counts from, and the direction (see `_common_plane`)."
@@ -87,9 +107,11 @@ def _lay(record, clipped, width, plan):
         if clipped[lane, 6] < 0:
             stop = np.floor(exit)
             plan[LAST + lane], plan[EXIT + lane], plan[STOP + lane] = stop + 1, stop + SLACK, stop
-    for lane in range(LANES):
+    _common_lines(plan, 0); _common_lines(plan, ACROSS)
+    for lane in range(LANES):  # a ray without work keeps its neighbour company
         if plan[RATE + lane] > 0: one = lane
-        for row in range(0, 2 * ACROSS, LANES): plan[row + lane] = plan[row + one]  # a ray without work keeps its neighbour company
+        plan[ENTRY + lane], plan[EXIT + lane] = plan[ENTRY + one], plan[EXIT + one]
+        for row in range(0, 2 * ACROSS, LANES): plan[row + lane] = plan[row + one]
     return np.int64(base) - 1, np.int64(forth)
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #a0953f34
@@ -136,10 +158,27 @@ def _on_plane(plan, j):
 
 
 @inlined
-def _look(volume, i, k, z, active, ahead, n0, n1, s0, s1, s2):
+def _cell_on(plan, j):
+    "The cells in which rays meet plane number j, and the places in them."
+    x, y = _on_plane(plan, j)
+    i, k = floor(x), floor(y)
+    return to_int(i) + to_int(load(plan, CORNER)), to_int(k) + to_int(load(plan, ACROSS + CORNER)), x - i, y - k
+
+
+@inlined
+def _ask_rows(volume, i, k, start, s0, s1):
+    "Ask for the voxels around cells (i, k) of the plane that begins at `start`: rows of them, and one more on both sides, where bends look."
+    (i0, i1), (k0, k1) = both_ends(i), both_ends(k)
+    low, high, p = min(i0, i1), max(i0, i1), i * s0 + k * s1 + start
+    if s1 == 1 and high - low < ROWS:
+        for r in range(low - 1, high + 3): _ask(volume, lane_numbers(0) + (r * s0 + min(k0, k1) + start), False)
+    else: _ask(volume, p, False); _ask(volume, p + s0, False)
+
+
+@inlined
+def _look(volume, i, k, z, active, n0, n1, s0, s1, s2):
     "The voxels around the points where rays meet plane z, in cells (i, k)."
     p = i * s0 + k * s1 + z * s2
-    _ask(volume, p + ahead, False); _ask(volume, p + ahead + s0, False)
     (i0, i1), (k0, k1) = both_ends(i), both_ends(k)
     low, high, side = min(i0, i1), max(i0, i1), min(k0, k1)
     start, at = low * s0 + side + z * s2, k - side
@@ -152,23 +191,23 @@ def _look(volume, i, k, z, active, ahead, n0, n1, s0, s1, s2):
 @inlined
 def _walk_planes(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
     "Σ of what planes see: values, gradients and moments along both axes across."
-    a, b, c0, c1 = load(plan, SLOPE), load(plan, ACROSS + SLOPE), to_int(load(plan, CORNER)), to_int(load(plan, ACROSS + CORNER))
+    a, b, first, last = load(plan, SLOPE), load(plan, ACROSS + SLOPE), load(plan, FIRST), load(plan, LAST)
     total, part, mixed, G0, G1, M0, M1 = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
-    ahead, first, last = to_int(a * (1.0 * AHEAD)) * s0 + to_int(b * (1.0 * AHEAD)) * s1 + forth * AHEAD * s2, load(plan, FIRST), load(plan, LAST)
     for step in range(n2 + 3):
         j = np.float32(step)
         if not any_lane(j < last): break
         active = (first <= j) & (j < last)
         if 0 <= z < n2 and any_lane(active):
             if step & 15 == 0: total, part = total + part, lanes(0.0)  # short sums first: fewer roundings
-            x, y = _on_plane(plan, j)
-            i, k = floor(x), floor(y)
-            e, f, g, h = _look(volume, to_int(i) + c0, to_int(k) + c1, z, active, ahead, n0, n1, s0, s1, s2)
+            i, k, _, _ = _cell_on(plan, j + np.float32(AHEAD))
+            _ask_rows(volume, i, k, (z + forth * AHEAD) * s2, s0, s1)
+            i, k, x, y = _cell_on(plan, j)
+            e, f, g, h = _look(volume, i, k, z, active, n0, n1, s0, s1, s2)
             f, h = f - e, h - g
-            e, g = fma(y - k, f, e), fma(y - k, h, g)
+            e, g = fma(y, f, e), fma(y, h, g)
             slope0, twist = where(active, g - e, 0.0), where(active, h - f, 0.0)
-            slope1 = where(active, fma(x - i, h - f, f), 0.0)
-            part, mixed = part + where(active, fma(x - i, g - e, e), 0.0), mixed + twist
+            slope1 = where(active, fma(x, h - f, f), 0.0)
+            part, mixed = part + where(active, fma(x, g - e, e), 0.0), mixed + twist
             G0, G1, M0, M1 = G0 + slope0, G1 + slope1, fma(slope0, j, M0), fma(slope1, j, M1)
         z += forth
     mixed = mixed * np.float32(1 / 6)
@@ -221,26 +260,56 @@ def _bend(volume, p, i, k, z, n0, n1, n2, s0, s1, active):
     a, b = (a - c) + (e - c), (b - d) + (f - d)
     return a, b - a
 
+
+@inlined
+def _bent_row(volume, start, s0):
+    "The second difference of a row of voxels to those on both sides."
+    row = load_row(volume, start)
+    return (load_row(volume, start - s0) - row) + (load_row(volume, start + s0) - row)
+
+
+@inlined
+def _both_bends(volume, i, k, z, forth, n0, n1, n2, s0, s1, s2, active):
+    "`_bend` of the planes behind a crossing and ahead of it; from rows, where the rays of a packet cross one line, hardly apart."
+    lower = z + min(forth, 0)
+    (line, _), (z0, z1), (k0, k1) = both_ends(i), both_ends(lower), both_ends(k)
+    low, high, side = min(z0, z1), max(z0, z1), min(k0, k1)
+    start, at, planes = line * s0 + side + low * s2, k - side, high - low + 1
+    if PERMUTES and s1 == 1 and planes <= ROWS and s0 <= start and start + planes * s2 + s0 + LANES <= volume.size and 0 < line < n0 - 1 and 0 <= low and high < n2 - 1:
+        near = below(i - line, int_lanes(1)) & below(k, int_lanes(n1 - 1)) & below(lower - low, int_lanes(planes)) & below(at, int_lanes(LANES - 1))
+        if not any_lane(but_not(active, near)):
+            row = _bent_row(volume, start, s0)
+            a, b = permute(row, at), permute(row, at + 1)
+            row = _bent_row(volume, start + s2, s0)
+            c, d = permute(row, at), permute(row, at + 1)
+            for r in range(1, planes):
+                row, further = _bent_row(volume, start + (r + 1) * s2, s0), below(int_lanes(r - 1), lower - low)
+                a, b, c, d = where(further, c, a), where(further, d, b), where(further, permute(row, at), c), where(further, permute(row, at + 1), d)
+            a, b, c, d = where(active, a, 0.0), where(active, b - a, 0.0), where(active, c, 0.0), where(active, d - c, 0.0)
+            if forth < 0: return c, d, a, b
+            return a, b, c, d
+    p = i * s0 + k * s1 + z * s2
+    (a, b), (c, d) = _bend(volume, p, i, k, z, n0, n1, n2, s0, s1, active), _bend(volume, p + forth * s2, i, k, z + forth, n0, n1, n2, s0, s1, active)
+    return a, b, c, d
+
 # %% ../nbs/diffdrr/09cp_planes.ipynb #18229b93
 @inlined
 def _walk_bends(volume, plan, z, forth, axis, other, other_first, n0, n1, n2, s0, s1, s2):
     "Σ of what bends add: value, gradient and moment along the crossed axis, gradient and moment along the other one."
     slope, tilt, until, gap, meet = load(plan, axis + SLOPE), load(plan, other + SLOPE), load(plan, EXIT), load(plan, axis + GAP), load(plan, axis + MEET)
     c0, c1, steep, sign = to_int(load(plan, axis + CORNER)), to_int(load(plan, other + CORNER)), absolute(slope), where(slope > 0.0, lanes(1.0), -1.0)
-    value, G0, M0, G1, M1 = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
-    for step in range(n0 + 3):
+    value, G0, M0, G1, M1, since = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), load(plan, ENTRY) - np.float32(SLACK)
+    for step in range(n0 + 3 + COMMON):
         count = np.float32(step)
         h = fma(gap, count, meet)
         active = (h < until) & (load(plan, RATE) > 0.0)
         if not any_lane(active): break
-        h, line = where(active, h, 0.0), fma(sign, count, load(plan, axis + LINE))
+        active, h, line = active & (since <= h), smaller(h, until), fma(sign, count, load(plan, axis + LINE))
         k, v = _plane_behind(plan, h, line, axis)
         active = active & (k < load(plan, STOP))
         cell, y = _row_beside(plan, h, k, other, other_first)
         i, j, at = to_int(line) + c0, to_int(cell) + c1, to_int(k) * forth + z
-        p = i * s0 + j * s1 + at * s2
-        s, ds = _bend(volume, p, i, j, at, n0, n1, n2, s0, s1, active)
-        t, dt = _bend(volume, p + forth * s2, i, j, at + forth, n0, n1, n2, s0, s1, active)
+        s, ds, t, dt = _both_bends(volume, i, j, at, forth, n0, n1, n2, s0, s1, s2, active)
         s, t, u = fma(y, ds, s), fma(y, dt, t), 1.0 - v
         s, t, ds, dt = s * u * u, t * v * v, ds * u * u * u * np.float32(1 / 6), dt * v * v * v * np.float32(1 / 6)
         turn = (ds * u - dt * v) * 0.5
@@ -257,13 +326,11 @@ def _beyond(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
     j, a, b = load(plan, STOP), load(plan, SLOPE), load(plan, ACROSS + SLOPE)
     active = (load(plan, FIRST) <= j) & (j < FAR) & (load(plan, RATE) > 0.0)
     j = where(active, j, 0.0)
-    x, y = _on_plane(plan, j)
-    i, k = floor(x), floor(y)
-    i0, k0, at = to_int(i) + to_int(load(plan, CORNER)), to_int(k) + to_int(load(plan, ACROSS + CORNER)), to_int(j) * forth + z
-    e, f, g, h = _four(volume, i0 * s0 + k0 * s1 + at * s2, i0, k0, n0, n1, s0, s1, below(at, int_lanes(n2)) & active)
+    (i, k, x, y), at = _cell_on(plan, j), to_int(j) * forth + z
+    e, f, g, h = _four(volume, i * s0 + k * s1 + at * s2, i, k, n0, n1, s0, s1, below(at, int_lanes(n2)) & active)
     f, h = f - e, h - g
-    e, g = fma(y - k, f, e), fma(y - k, h, g)
-    slope0, slope1, twist, value = g - e, fma(x - i, h - f, f), (h - f) * np.float32(1 / 6), fma(x - i, g - e, e)
+    e, g = fma(y, f, e), fma(y, h, g)
+    slope0, slope1, twist, value = g - e, fma(x, h - f, f), (h - f) * np.float32(1 / 6), fma(x, g - e, e)
     owed = (fma(a, slope0, b * slope1) * np.float32(1 / 3) + fma(a * b, twist, value)) * 0.5
     g0, g1 = fma(b, twist, slope0 * 0.5), fma(a, twist, slope1 * 0.5)
     m0, m1 = fma(b * 0.5, twist, fma(j, g0, slope0 * np.float32(1 / 6))), fma(a * 0.5, twist, fma(j, g1, slope1 * np.float32(1 / 6)))

@@ -8,16 +8,16 @@ __all__ = ['scatter_planes', 'scatter_packets']
 # %% ../nbs/diffdrr/09cr_transposes.ipynb #53a719b7
 import numpy as np
 
-from .packets import LANES, _ask, _cotangents, _fetch, _trilinear_scatter, _workspace, scatter_siddon, scatter_trilinear
-from .planes import ACROSS, AHEAD, CORNER, EXIT, FAR, FIRST, GAP, LAST, LINE, MEET, PLAN, RATE, ROWS, SLOPE, STOP
-from .planes import _lay, _on_plane, _plane_behind, _rest, _row_beside, _turned
+from .packets import LANES, _cotangents, _fetch, _trilinear_scatter, _workspace, scatter_siddon, scatter_trilinear
+from .planes import ACROSS, AHEAD, COMMON, CORNER, ENTRY, EXIT, FAR, FIRST, GAP, LAST, LINE, MEET, PLAN, RATE, ROWS, SLACK, SLOPE, STOP
+from .planes import _ask_rows, _cell_on, _lay, _plane_behind, _rest, _row_beside, _turned
 from .skipping import NOWHERE
 from .tracing import SIDDON, TRILINEAR, compiled, inlined
 
 # %% ../nbs/diffdrr/09cr_transposes.ipynb #92ba2709
 try:
     from diffdrr.lanes import PACKS, absolute, add_row, all_lanes, any_lane, as_float, as_int, below, both_ends, compress, earlier1, expand, floor, fma
-    from diffdrr.lanes import int_lanes, lane_numbers, lanes, later1, later2, later4, later8, load, permute, scatter_add, store, taken, to_float, to_int, where
+    from diffdrr.lanes import int_lanes, lane_numbers, lanes, later1, later2, later4, later8, load, permute, scatter_add, smaller, store, taken, to_float, to_int, where
 except Exception: pass  # there are no packets either
 
 # %% ../nbs/diffdrr/09cr_transposes.ipynb #f9c6b7b7
@@ -78,27 +78,18 @@ def _give(grad, e, f, g, h, i, k, z, n0, n1, n2, s0, s1, s2, base, active):
 
 # %% ../nbs/diffdrr/09cr_transposes.ipynb #42933a74
 @inlined
-def _cell_on(plan, j):
-    "The cells in which rays meet plane number j, and the places in them."
-    x, w = _on_plane(plan, j)
-    i, k = floor(x), floor(w)
-    return to_int(i) + to_int(load(plan, CORNER)), to_int(k) + to_int(load(plan, ACROSS + CORNER)), x - i, w - k
-
-
-@inlined
 def _give_planes(grad, y, plan, z, forth, n0, n1, n2, s0, s1, s2, base):
     "The transpose of `_walk_planes`: a cotangent y, times the length between two planes, to all that they see."
     a, b, first, last = load(plan, SLOPE), load(plan, ACROSS + SLOPE), load(plan, FIRST), load(plan, LAST)
-    ahead = to_int(a * (1.0 * AHEAD)) * s0 + to_int(b * (1.0 * AHEAD)) * s1 + (forth * AHEAD * s2 + base)
     twist = a * b * np.float32(1 / 6)
     for step in range(n2 + 3):
         j = np.float32(step)
         if not any_lane(j < last): break
         active = (first <= j) & (j < last)
         if 0 <= z < n2 and any_lane(active):
+            i, k, _, _ = _cell_on(plan, j + np.float32(AHEAD))
+            _ask_rows(grad, i, k, (z + forth * AHEAD) * s2 + base, s0, s1)
             i, k, x, w = _cell_on(plan, j)
-            p = i * s0 + k * s1 + (z * s2)
-            _ask(grad, p + ahead, False); _ask(grad, p + ahead + s0, False)
             v = where(active, y, 0.0)
             g, t = v * x, v * twist
             e = v - g
@@ -145,13 +136,13 @@ def _give_bends(grad, y, plan, z, forth, axis, other, other_first, n0, n1, n2, s
     "The transpose of `_walk_bends`."
     slope, tilt, until, gap, meet = load(plan, axis + SLOPE), load(plan, other + SLOPE) * 0.5, load(plan, EXIT), load(plan, axis + GAP), load(plan, axis + MEET)
     c0, c1, sign = to_int(load(plan, axis + CORNER)), to_int(load(plan, other + CORNER)), where(slope > 0.0, lanes(1.0), -1.0)
-    y = y * absolute(slope) * np.float32(1 / 6)
-    for step in range(n0 + 3):
+    y, since = y * absolute(slope) * np.float32(1 / 6), load(plan, ENTRY) - np.float32(SLACK)
+    for step in range(n0 + 3 + COMMON):
         count = np.float32(step)
         h = fma(gap, count, meet)
         active = (h < until) & (load(plan, RATE) > 0.0)
         if not any_lane(active): break
-        h, line = where(active, h, 0.0), fma(sign, count, load(plan, axis + LINE))
+        active, h, line = active & (since <= h), smaller(h, until), fma(sign, count, load(plan, axis + LINE))
         k, v = _plane_behind(plan, h, line, axis)
         cell, w = _row_beside(plan, h, k, other, other_first)
         active = active & (k < load(plan, STOP))
