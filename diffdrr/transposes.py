@@ -114,21 +114,30 @@ def _take_back(grad, y, plan, z, forth, n0, n1, n2, s0, s1, s2, base):
 @inlined
 def _give_bend(grad, e, f, i, k, z, n0, n1, n2, s0, s1, s2, base, active):
     "Add (1, −2, 1) times e and f across each lane's line i, at rows k and k + 1 of plane z."
-    (i0, _), (k0, _), (z0, _) = both_ends(i), both_ends(k), both_ends(z)
-    at = k - k0
-    if PACKS and s1 == 1 and all_lanes(below(i - i0, int_lanes(1)) & below(z - z0, int_lanes(1)) & active) and _in_line(at):
-        if not 0 <= z0 < n2: return
-        row, inside, start = _both_sums(_slots(at), e, f), below(lane_numbers(0) + k0, int_lanes(n1)), base + i0 * s0 + k0 + z0 * s2
-        if 0 <= i0 - 1 < n0: add_row(grad, start - s0, row, inside)
-        if 0 <= i0 < n0: add_row(grad, start, row * (0.0 - 2.0), inside)
-        if 0 <= i0 + 1 < n0: add_row(grad, start + s0, row, inside)
-        return
     p, spare, here = i * s0 + k * s1 + z * s2 + base, int_lanes(base), below(z, int_lanes(n2)) & active
     k0, k1 = below(k, int_lanes(n1)) & here, below(k + 1, int_lanes(n1)) & here
     left, middle, right = below(i - 1, int_lanes(n0)), below(i, int_lanes(n0)), below(i + 1, int_lanes(n0))
     scatter_add(grad, p - s0, e, left & k0, spare); scatter_add(grad, p, e * (0.0 - 2.0), middle & k0, spare); scatter_add(grad, p + s0, e, right & k0, spare)
     p = p + s1
     scatter_add(grad, p - s0, f, left & k1, spare); scatter_add(grad, p, f * (0.0 - 2.0), middle & k1, spare); scatter_add(grad, p + s0, f, right & k1, spare)
+
+
+@inlined
+def _give_both(grad, e, f, g, h, i, k, z, n0, n1, n2, s0, s1, s2, base, active):
+    "`_give_bend` of e and f to plane z, and of g and h to the next; in rows, where lanes cross one line, hardly apart. Lanes that are not active add zeros."
+    (line, _), (k0, _), (z0, z1) = both_ends(i), both_ends(k), both_ends(z)
+    low, high, at = min(z0, z1), max(z0, z1), k - k0
+    if PACKS and s1 == 1 and high - low < ROWS and _in_line(at) and all_lanes(below(i - line, int_lanes(1)) & below(z - low, int_lanes(high - low + 1))):
+        slots, inside = _slots(at), below(lane_numbers(0) + k0, int_lanes(n1))
+        for r in range(max(low, 0), min(high + 2, n2)):
+            here, over, start = below(z - r, int_lanes(1)), below(z - (r - 1), int_lanes(1)), base + line * s0 + k0 + r * s2
+            row = _both_sums(slots, where(here, e, where(over, g, 0.0)), where(here, f, where(over, h, 0.0)))
+            if 0 <= line - 1 < n0: add_row(grad, start - s0, row, inside)
+            if 0 <= line < n0: add_row(grad, start, row * (0.0 - 2.0), inside)
+            if 0 <= line + 1 < n0: add_row(grad, start + s0, row, inside)
+    else:
+        _give_bend(grad, e, f, i, k, z, n0, n1, n2, s0, s1, s2, base, active)
+        _give_bend(grad, g, h, i, k, z + 1, n0, n1, n2, s0, s1, s2, base, active)
 
 
 @inlined
@@ -147,10 +156,10 @@ def _give_bends(grad, y, plan, z, forth, axis, other, other_first, n0, n1, n2, s
         cell, w = _row_beside(plan, h, k, other, other_first)
         active = active & (k < load(plan, STOP))
         i, j, at, u = to_int(line) + c0, to_int(cell) + c1, to_int(k) * forth + z, 1.0 - v
-        s, t = y * u * u * u, y * v * v * v
+        s, t = where(active, y * u * u * u, 0.0), where(active, y * v * v * v, 0.0)
         e, f = s * fma(tilt, u, w), t * fma(0.0 - tilt, v, w)
-        _give_bend(grad, s - e, e, i, j, at, n0, n1, n2, s0, s1, s2, base, active)
-        _give_bend(grad, t - f, f, i, j, at + forth, n0, n1, n2, s0, s1, s2, base, active)
+        if forth < 0: at, s, e, t, f = at - 1, t, f, s, e
+        _give_both(grad, s - e, e, t - f, f, i, j, at, n0, n1, n2, s0, s1, s2, base, active)
 
 # %% ../nbs/diffdrr/09cr_transposes.ipynb #d971c7b3
 @compiled
