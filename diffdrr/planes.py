@@ -126,14 +126,14 @@ def _fits(volume, start, rows, s0, s1):
 
 
 @inlined
-def _from_rows(volume, start, low, high, i, at, s0):
-    "Voxels at the corners of cells low ≤ i ≤ high, from rows of voxels; `at`: place in the row."
+def _from_rows(volume, start, rows, i, at, s0):
+    "Voxels at the corners of cells 0 ≤ i < rows, from rows of voxels; `at`: place in the row."
     row = load_row(volume, start)
     a, b = permute(row, at), permute(row, at + 1)
     row = load_row(volume, start + s0)
     c, d = permute(row, at), permute(row, at + 1)
-    for r in range(1, high - low + 1):
-        row, further = load_row(volume, start + (r + 1) * s0), below(int_lanes(r - 1), i - low)
+    for r in range(1, rows):
+        row, further = load_row(volume, start + (r + 1) * s0), below(int_lanes(r - 1), i)
         a, b, c, d = where(further, c, a), where(further, d, b), where(further, permute(row, at), c), where(further, permute(row, at + 1), d)
     return a, b, c, d
 
@@ -166,26 +166,49 @@ def _cell_on(plan, j):
 
 
 @inlined
-def _ask_rows(volume, i, k, start, s0, s1):
-    "Ask for the voxels around cells (i, k) of the plane that begins at `start`: rows of them, and one more on both sides, where bends look."
-    (i0, i1), (k0, k1) = both_ends(i), both_ends(k)
-    low, high, p = min(i0, i1), max(i0, i1), i * s0 + k * s1 + start
-    if s1 == 1 and high - low < ROWS:
-        for r in range(low - 1, high + 3): _ask(volume, lane_numbers(0) + (r * s0 + min(k0, k1) + start), False)
-    else: _ask(volume, p, False); _ask(volume, p + s0, False)
+def _outer(plan):
+    "What `_outer_cells` asks of a plan, of the first and the last ray and along both axes: slopes, points on the first plane, corners."
+    i, k, l, m = 0, LANES - 1, ACROSS, ACROSS + LANES - 1
+    slopes, points = (plan[SLOPE + i], plan[SLOPE + k], plan[SLOPE + l], plan[SLOPE + m]), (plan[POINT + i], plan[POINT + k], plan[POINT + l], plan[POINT + m])
+    return slopes, points, (int(plan[CORNER + i]), int(plan[CORNER + k]), int(plan[CORNER + l]), int(plan[CORNER + m]))
 
 
 @inlined
-def _look(volume, i, k, z, active, n0, n1, s0, s1, s2):
-    "The voxels around the points where rays meet plane z, in cells (i, k)."
-    p = i * s0 + k * s1 + z * s2
-    (i0, i1), (k0, k1) = both_ends(i), both_ends(k)
-    low, high, side = min(i0, i1), max(i0, i1), min(k0, k1)
-    start, at = low * s0 + side + z * s2, k - side
-    if _fits(volume, start, high - low + 1, s0, s1):
-        near = below(i, int_lanes(n0 - 1)) & below(k, int_lanes(n1 - 1)) & below(i - low, int_lanes(high - low + 1)) & below(at, int_lanes(LANES - 1))
-        if not any_lane(but_not(active, near)): return _from_rows(volume, start, low, high, i, at, s0)
-    return _four(volume, p, i, k, n0, n1, s0, s1, active)
+def _outer_cells(outer, j):
+    "The cells (i0, k0) and (i1, k1) in which the first and the last ray of a packet meet plane number j; rounding may be wrong about a ray that meets a line there."
+    (a, b, c, d), (x, y, u, v), (i, k, l, m) = outer
+    return int(np.floor(a * j + x)) + i, int(np.floor(b * j + y)) + k, int(np.floor(c * j + u)) + l, int(np.floor(d * j + v)) + m
+
+
+@inlined
+def _ask_rows(volume, before, here, after, start, s0, s1):
+    "Ask for the voxels around the rays on a plane that begins at `start`: rows of them, as far as the rays move from the plane before and to the one after, for bends look there."
+    (a0, a1, _, _), (i0, i1, k0, k1), (b0, b1, _, _) = before, here, after
+    low, high = min(min(a0, a1), min(b0, b1)), max(max(a0, a1), max(b0, b1))
+    if s1 == 1 and high - low < ROWS + 2:
+        for r in range(low, high + 2): _ask(volume, lane_numbers(0) + (r * s0 + min(k0, k1) + start), False)
+    else:
+        for r in range(2): _ask(volume, int_lanes((i0 + r) * s0 + k0 * s1 + start), False); _ask(volume, int_lanes((i1 + r) * s0 + k1 * s1 + start), False)
+
+
+@inlined
+def _look(volume, outer, i, k, j, z, active, n0, n1, s0, s1, s2):
+    "The voxels around the points where rays meet plane number j, plane z of the volume, in cells (i, k)."
+    i0, i1, k0, k1 = _outer_cells(outer, j)
+    low, side = min(i0, i1), min(k0, k1)
+    start, at, rows = low * s0 + side + z * s2, k - side, max(i0, i1) - low + 1
+    if 0 <= low < n0 and 0 <= side < n1 and _fits(volume, start, rows, s0, s1):
+        near = below(i - low, int_lanes(min(rows, n0 - 1 - low))) & below(at, int_lanes(min(LANES, n1 - side) - 1))
+        if not any_lane(but_not(active, near)): return _from_rows(volume, start, rows, i - low, at, s0)
+    return _four(volume, i * s0 + k * s1 + z * s2, i, k, n0, n1, s0, s1, active)
+
+
+@inlined
+def _stretch(plan, z, forth, n2):
+    "From which of a packet's planes to which the volume has some: first, last + 1."
+    last = 0
+    for lane in range(LANES): last = max(last, int(plan[LAST + lane]))
+    return max(0, 0 - z if forth > 0 else z - n2 + 1), min(last, n2 - z if forth > 0 else z + 1)
 
 
 @inlined
@@ -193,23 +216,23 @@ def _walk_planes(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
     "Σ of what planes see: values, gradients and moments along both axes across."
     a, b, first, last = load(plan, SLOPE), load(plan, ACROSS + SLOPE), load(plan, FIRST), load(plan, LAST)
     total, part, mixed, G0, G1, M0, M1 = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
-    for step in range(n2 + 3):
-        j = np.float32(step)
-        if not any_lane(j < last): break
-        active = (first <= j) & (j < last)
-        if 0 <= z < n2 and any_lane(active):
+    outer, (begin, stop) = _outer(plan), _stretch(plan, z, forth, n2)
+    here, after = _outer_cells(outer, np.float32(begin - 1)), _outer_cells(outer, np.float32(begin))
+    for step in range(begin - AHEAD, stop):
+        if step >= begin:
+            j, plane = np.float32(step), z + forth * step
+            active = (first <= j) & (j < last)
             if step & 15 == 0: total, part = total + part, lanes(0.0)  # short sums first: fewer roundings
-            i, k, _, _ = _cell_on(plan, j + np.float32(AHEAD))
-            _ask_rows(volume, i, k, (z + forth * AHEAD) * s2, s0, s1)
             i, k, x, y = _cell_on(plan, j)
-            e, f, g, h = _look(volume, i, k, z, active, n0, n1, s0, s1, s2)
+            e, f, g, h = _look(volume, outer, i, k, j, plane, active, n0, n1, s0, s1, s2)
             f, h = f - e, h - g
             e, g = fma(y, f, e), fma(y, h, g)
             slope0, twist = where(active, g - e, 0.0), where(active, h - f, 0.0)
             slope1 = where(active, fma(x, h - f, f), 0.0)
             part, mixed = part + where(active, fma(x, g - e, e), 0.0), mixed + twist
             G0, G1, M0, M1 = G0 + slope0, G1 + slope1, fma(slope0, j, M0), fma(slope1, j, M1)
-        z += forth
+        before, here, after = here, after, _outer_cells(outer, np.float32(step + AHEAD + 1))
+        if step + AHEAD < stop: _ask_rows(volume, before, here, after, (z + forth * (step + AHEAD)) * s2, s0, s1)
     mixed = mixed * np.float32(1 / 6)
     return fma(a * b, mixed, total + part), G0, G1, fma(b, mixed, M0), fma(a, mixed, M1)
 
