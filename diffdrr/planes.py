@@ -166,18 +166,15 @@ def _cell_on(plan, j):
 
 
 @inlined
-def _outer(plan):
-    "What `_outer_cells` asks of a plan, of the first and the last ray and along both axes: slopes, points on the first plane, corners."
-    i, k, l, m = 0, LANES - 1, ACROSS, ACROSS + LANES - 1
-    slopes, points = (plan[SLOPE + i], plan[SLOPE + k], plan[SLOPE + l], plan[SLOPE + m]), (plan[POINT + i], plan[POINT + k], plan[POINT + l], plan[POINT + m])
-    return slopes, points, (int(plan[CORNER + i]), int(plan[CORNER + k]), int(plan[CORNER + l]), int(plan[CORNER + m]))
+def _cell_of(plan, at, j):
+    "The cell along one axis in which a ray meets plane number j, but for rounding; `at`: where the axis begins in the plan, plus the ray's lane."
+    return int(np.floor(plan[at + SLOPE] * j + plan[at + POINT])) + int(plan[at + CORNER])
 
 
 @inlined
-def _outer_cells(outer, j):
-    "The cells (i0, k0) and (i1, k1) in which the first and the last ray of a packet meet plane number j; rounding may be wrong about a ray that meets a line there."
-    (a, b, c, d), (x, y, u, v), (i, k, l, m) = outer
-    return int(np.floor(a * j + x)) + i, int(np.floor(b * j + y)) + k, int(np.floor(c * j + u)) + l, int(np.floor(d * j + v)) + m
+def _outer_cells(plan, j):
+    "The cells (i0, k0) and (i1, k1) in which the first and the last ray of a packet meet plane number j, as i0, i1, k0, k1."
+    return _cell_of(plan, 0, j), _cell_of(plan, LANES - 1, j), _cell_of(plan, ACROSS, j), _cell_of(plan, ACROSS + LANES - 1, j)
 
 
 @inlined
@@ -192,9 +189,9 @@ def _ask_rows(volume, before, here, after, start, s0, s1):
 
 
 @inlined
-def _look(volume, outer, i, k, j, z, active, n0, n1, s0, s1, s2):
+def _look(volume, plan, i, k, j, z, active, n0, n1, s0, s1, s2):
     "The voxels around the points where rays meet plane number j, plane z of the volume, in cells (i, k)."
-    i0, i1, k0, k1 = _outer_cells(outer, j)
+    i0, i1, k0, k1 = _outer_cells(plan, j)
     low, side = min(i0, i1), min(k0, k1)
     start, at, rows = low * s0 + side + z * s2, k - side, max(i0, i1) - low + 1
     if 0 <= low < n0 and 0 <= side < n1 and _fits(volume, start, rows, s0, s1):
@@ -216,22 +213,22 @@ def _walk_planes(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
     "Σ of what planes see: values, gradients and moments along both axes across."
     a, b, first, last = load(plan, SLOPE), load(plan, ACROSS + SLOPE), load(plan, FIRST), load(plan, LAST)
     total, part, mixed, G0, G1, M0, M1 = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
-    outer, (begin, stop) = _outer(plan), _stretch(plan, z, forth, n2)
-    here, after = _outer_cells(outer, np.float32(begin - 1)), _outer_cells(outer, np.float32(begin))
+    begin, stop = _stretch(plan, z, forth, n2)
+    here, after = _outer_cells(plan, np.float32(begin - 1)), _outer_cells(plan, np.float32(begin))
     for step in range(begin - AHEAD, stop):
         if step >= begin:
             j, plane = np.float32(step), z + forth * step
             active = (first <= j) & (j < last)
             if step & 15 == 0: total, part = total + part, lanes(0.0)  # short sums first: fewer roundings
             i, k, x, y = _cell_on(plan, j)
-            e, f, g, h = _look(volume, outer, i, k, j, plane, active, n0, n1, s0, s1, s2)
+            e, f, g, h = _look(volume, plan, i, k, j, plane, active, n0, n1, s0, s1, s2)
             f, h = f - e, h - g
             e, g = fma(y, f, e), fma(y, h, g)
             slope0, twist = where(active, g - e, 0.0), where(active, h - f, 0.0)
             slope1 = where(active, fma(x, h - f, f), 0.0)
             part, mixed = part + where(active, fma(x, g - e, e), 0.0), mixed + twist
             G0, G1, M0, M1 = G0 + slope0, G1 + slope1, fma(slope0, j, M0), fma(slope1, j, M1)
-        before, here, after = here, after, _outer_cells(outer, np.float32(step + AHEAD + 1))
+        before, here, after = here, after, _outer_cells(plan, np.float32(step + AHEAD + 1))
         if step + AHEAD < stop: _ask_rows(volume, before, here, after, (z + forth * (step + AHEAD)) * s2, s0, s1)
     mixed = mixed * np.float32(1 / 6)
     return fma(a * b, mixed, total + part), G0, G1, fma(b, mixed, M0), fma(a, mixed, M1)

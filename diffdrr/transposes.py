@@ -10,7 +10,7 @@ import numpy as np
 
 from .packets import LANES, _cotangents, _fetch, _trilinear_scatter, _workspace, scatter_siddon, scatter_trilinear
 from .planes import ACROSS, AHEAD, COMMON, CORNER, ENTRY, EXIT, FAR, FIRST, GAP, LAST, LINE, MEET, PLAN, RATE, ROWS, SLACK, SLOPE, STOP
-from .planes import _ask_rows, _cell_on, _lay, _outer, _outer_cells, _plane_behind, _rest, _row_beside, _stretch, _turned
+from .planes import _ask_rows, _cell_on, _lay, _outer_cells, _plane_behind, _rest, _row_beside, _stretch, _turned
 from .skipping import NOWHERE
 from .tracing import SIDDON, TRILINEAR, compiled, inlined
 
@@ -82,8 +82,8 @@ def _give_planes(grad, y, plan, z, forth, n0, n1, n2, s0, s1, s2, base):
     "The transpose of `_walk_planes`: a cotangent y, times the length between two planes, to all that they see."
     a, b, first, last = load(plan, SLOPE), load(plan, ACROSS + SLOPE), load(plan, FIRST), load(plan, LAST)
     twist = a * b * np.float32(1 / 6)
-    outer, (begin, stop) = _outer(plan), _stretch(plan, z, forth, n2)
-    here, after = _outer_cells(outer, np.float32(begin - 1)), _outer_cells(outer, np.float32(begin))
+    begin, stop = _stretch(plan, z, forth, n2)
+    here, after = _outer_cells(plan, np.float32(begin - 1)), _outer_cells(plan, np.float32(begin))
     for step in range(begin - AHEAD, stop):
         if step >= begin:
             j = np.float32(step)
@@ -94,7 +94,7 @@ def _give_planes(grad, y, plan, z, forth, n0, n1, n2, s0, s1, s2, base):
             e = v - g
             f, h = e * w, g * w
             _give(grad, e - f + t, f - t, g - h - t, h + t, i, k, z + forth * step, n0, n1, n2, s0, s1, s2, base, active)
-        before, here, after = here, after, _outer_cells(outer, np.float32(step + AHEAD + 1))
+        before, here, after = here, after, _outer_cells(plan, np.float32(step + AHEAD + 1))
         if step + AHEAD < stop: _ask_rows(grad, before, here, after, (z + forth * (step + AHEAD)) * s2 + base, s0, s1)
 
 
