@@ -516,11 +516,15 @@ class Run:
         "Peak memory above volume and picture, each in a fresh process that has rendered a small picture before."
         self.stop()
         for name, op in [(n, op) for n in self.names for op in ("forward", "sums", "pose", "volume") if CONTESTANTS[n][0] in OPS[op]]:
-            if self.too_much(name, op, size**2): continue
+            if why := self.too_much(name, op, size**2):
+                self.out["left_out"].append(dict(volume=volume, size=size, contestant=name, op=f"memory, {op}", why=why))
+                continue
             with Process(CONTESTANTS[name][0], self.a) as process:
                 process.ask("load", path=self.file(volume))
                 self.render(name, op, 16, process)
-                used = self.render(name, op, size, process)["bytes"] - 4 * size**2
+                reply = self.render(name, op, size, process, repeat=2)
+            used = reply["bytes"] - 4 * size**2
+            self.cost.setdefault((name, op), (min(reply["seconds"]) / size**2, 0))  # some memory does not grow with the rays
             self.out["memory"].append(dict(volume=volume, size=size, contestant=name, op=op, bytes=used))
             print(f"{volume:8}{size:5}²  {name:30} {op:8} {used / 1e6:8.0f} MB", flush=True)
 
