@@ -517,7 +517,7 @@ class Run:
         self.stop()
         for name, op in [(n, op) for n in self.names for op in ("forward", "sums", "pose", "volume") if CONTESTANTS[n][0] in OPS[op]]:
             if why := self.too_much(name, op, size**2):
-                self.out["left_out"].append(dict(volume=volume, size=size, contestant=name, op=f"memory, {op}", why=why))
+                self.out["left_out"].append(dict(volume=volume, size=size, view="AP", batch=1, contestant=name, op=f"memory of {op}", why=why))
                 continue
             with Process(CONTESTANTS[name][0], self.a) as process:
                 process.ask("load", path=self.file(volume))
