@@ -666,6 +666,7 @@ def main():
     a.threads = a.threads or (1 if a.quick else cores())
     a.only = a.only or ("accuracy,time,drift" if a.quick else PARTS)
     a.peers = [x for x in a.peers.split(",") if x]
+    if unknown := set(a.only.split(",")) - set(PARTS.split(",")): p.error(f"unknown parts: {', '.join(sorted(unknown))}; there are {PARTS}")
     if unknown := set(a.peers) - set(PEERS): p.error(f"unknown peers: {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
     a.sizes, a.rounds, a.envs = a.sizes or ([32, 48] if a.quick else [100, 200, 512, 1024, 2048]), a.rounds or (2 if a.quick else 7), a.envs.resolve()
     sys.path.insert(1, str(ROOT))
