@@ -48,6 +48,12 @@ class Projector:
         d = self.drr.detector
         return (views, channels, d.height, d.width) if self.drr.reshape else (views, channels, rays)
 
+    def _check_images(self, images):
+        "Refuse what is not pictures as `A(volume)` gives them."
+        if not isinstance(images, Tensor) or tuple(images.shape) != self.image_shape:
+            raise InputError(f"images must be a tensor of shape {self.image_shape}, one for each pose", describe(images))
+        check_alike(affine=self.drr._affine, images=images)
+
 # %% ../nbs/diffdrr/15_adjoint.ipynb #9d9ed81f
 @patch
 def __call__(self: Projector,
@@ -101,9 +107,7 @@ def adjoint(self: Projector,
     images: Images,  # as `A(volume)` gives them
 ) -> Volume:  # mm times the unit of `images`
     "Back-project pictures: Aᵀ y, summed over the views."
-    if not isinstance(images, Tensor) or tuple(images.shape) != self.image_shape:
-        raise InputError(f"images must be a tensor of shape {self.image_shape}, one for each pose", describe(images))
-    check_alike(affine=self.drr._affine, images=images)
+    self._check_images(images)
     y = (images if self.weights is None else images * self.weights).flatten(2)
     sample = self.drr.detector._sample
     return _Adjoint.apply(y[..., sample] if self.drr.reshape and sample is not None else y, self)

@@ -87,9 +87,10 @@ def check_finite(name: str, x: Tensor, fix: str | None = None) -> Tensor:  # the
 
 # %% ../nbs/diffdrr/00_conventions.ipynb #8a4b4293
 def check_alike(**tensors: Tensor) -> None:
-    "Refuse tensors of different device or dtype, naming each."
+    "Refuse tensors of different device or dtype, and sparse ones, naming each."
     (first, ref), *rest = tensors.items()
     for name, x in rest:
+        if x.layout != torch.strided: raise InputError(f"{name} must be a dense tensor", str(x.layout), f"Call {name}.to_dense()")
         if (x.device, x.dtype) != (ref.device, ref.dtype):
             kind = lambda t: f"{str(t.dtype).removeprefix('torch.')} on {t.device}"
             raise InputError(f"{first} and {name} must share one device and dtype", f"{kind(ref)} and {kind(x)}", f"Call {name}.to({first})")

@@ -15,17 +15,17 @@ from torch.utils.checkpoint import checkpoint
 
 from .conventions import Images, InputError, Points, Volume, check_alike, check_choice, check_positive, check_shape, describe
 from .data import bone_parts
-from .detector import CameraGeometry, Detector
-from .jacobian import RAYS_AT_ONCE, CameraJacobian, ImageJacobian, image_jacobian
+from .detector import CameraGeometry, Detector, _check_calibration, _one_batch
+from .jacobian import RAYS_AT_ONCE, CameraJacobian, ImageJacobian, image_jacobian, turns, _cut
 from .kernels import FastSiddon, FastTrilinear
 from .operators import steady
-from .physics import blend
+from .physics import blend, _factors
 from .pictures import can_picture, intrinsic_directions, picture, picture_jacobian, picture_options, pixel_frames, twist_directions
 from .pose import AffineTransform, RigidTransform, convert
 from .rotations import is_concrete
 
 # %% auto #0
-__all__ = ['RENDERERS', 'DRR']
+__all__ = ['RENDERERS', 'RAYS_TOGETHER', 'DRR']
 
 # %% ../nbs/diffdrr/11_drr.ipynb #cbd7aba8
 RENDERERS = {"siddon": FastSiddon, "trilinear": FastTrilinear}
@@ -130,6 +130,9 @@ def n_patches(self: DRR) -> int:  # number of patches in which a picture is rend
     return max(1, round(self.detector.target.shape[1] / self.patch_size**2))
 
 # %% ../nbs/diffdrr/11_drr.ipynb #5b43e7d6
+RAYS_TOGETHER = 2**18  # that are worked on at a time
+
+
 @patch
 def render(self: DRR,
     density: Volume,  # attenuation on the CT's grid
@@ -142,12 +145,10 @@ def render(self: DRR,
     check_alike(affine=self._affine, source=check_shape("source", source, "B M 3"), target=check_shape("target", target, "B N 3"))
     kwargs["mask"] = self._labels(mask_to_channels)
     self._hold_steady()
-    step = self._rays_at_once(len(target), target.shape[1])
-    ends = target.split(step, 1)
-    starts = source.split(step, 1) if source.shape[1] > 1 else [source] * len(ends)
-    shoot = lambda a, b: self.renderer(density, self.affine_inverse(a), self.affine_inverse(b), (b - a).norm(dim=-1)[:, None], **kwargs)
-    images = [shoot(a, b) for a, b in zip(starts, ends)]
-    return images[0] if len(images) == 1 else torch.cat(images, -1)
+    def shoot(items, piece):
+        a, b = (_some(_some(x, items, 0), piece, 1) for x in (source, target))
+        return self.renderer(density, self.affine_inverse(a), self.affine_inverse(b), (b - a).norm(dim=-1)[:, None], **kwargs)
+    return self._in_turns(shoot, max(len(source), len(target)), target.shape[1])
 
 
 @patch
@@ -165,15 +166,23 @@ def _hold_steady(self: DRR):
         if kept is not None and not kept.requires_grad: steady(kept)
 
 
+def _some(x, which, dim):
+    "Some items of a batch, or rays; what is the same for all stays."
+    return x if x is None or not x.ndim or x.shape[dim] == 1 else x[(slice(None),) * dim + (which,)]
+
+
+def _joined(parts):
+    "Put pieces of pictures together, a list for each group of pictures."
+    cat = lambda x, dim: x[0] if len(x) == 1 else torch.cat(x, dim)
+    return cat([cat(pieces, -1) for pieces in parts], 0)
+
+
 @patch
-def _rays_at_once(self: DRR, batch: int, rays: int) -> int:
-    "How many rays of each item travel together: a patch, or whole rows of the picture, 2¹⁸ rays in all."
-    if self.n_patches > 1: return max(1, -(-self.detector.target.shape[1] // self.n_patches))
-    width = self.detector.width
-    rows, most = -(-rays // width), max(1, 2**18 // max(1, batch) // width)
-    if rows <= most: return max(1, rays)
-    even = -(-rows // -(-rows // most))  # pieces alike, and of whole packets
-    return min(most, even + -even % 16) * width
+def _in_turns(self: DRR, shoot, batch: int, rays: int) -> Tensor:
+    "Let `shoot(items, rays)` make a batch of pictures: `RAYS_TOGETHER` at a time, or patch by patch."
+    if self.n_patches > 1: groups, pieces = [slice(None)], _cut(rays, -(-self.detector.target.shape[1] // self.n_patches))
+    else: groups, pieces = turns(batch, rays, self.detector.width, RAYS_TOGETHER)
+    return _joined([[shoot(items, piece) for piece in pieces] for items in groups])
 
 # %% ../nbs/diffdrr/11_drr.ipynb #0427bf13
 @patch
@@ -190,10 +199,14 @@ def forward(self: DRR,
     "Render the X-ray of each pose."
     pose = _as_pose(args, parameterization, convention, degrees)
     check_alike(affine=self._affine, pose=pose.matrix)
-    n, batch = self.detector.target.shape[1], max(len(pose), 1 if calibration is None else len(calibration))
-    step, options = self._rays_at_once(batch, n), dict(bone_attenuation_multiplier=bone_attenuation_multiplier, mask_to_channels=mask_to_channels)
-    images = [self.pixels(pose, slice(i, i + step), calibration, **options, **kwargs) for i in range(0, n, step)]
-    img = images[0] if len(images) == 1 else torch.cat(images, -1)
+    matrix = None if calibration is None else _check_calibration(calibration)
+    factor = None if bone_attenuation_multiplier is None else _factors(bone_attenuation_multiplier, self._affine)
+    sizes = dict(pose=len(pose), calibration=1 if matrix is None else len(matrix))
+    _one_batch(**sizes, bone_attenuation_multiplier=1 if factor is None else factor.numel())
+    def shoot(items, piece):
+        view, given, bone = (_some(x, items, 0) for x in (pose.matrix, matrix, factor))
+        return self.pixels(RigidTransform(view, check=False), piece, given, mask_to_channels, bone, **kwargs)
+    img = self._in_turns(shoot, 0 if 0 in sizes.values() else max(sizes.values()), self.detector.target.shape[1])
     return self.reshape_transform(img, len(img))
 
 # %% ../nbs/diffdrr/11_drr.ipynb #a80a189e
@@ -341,9 +354,9 @@ def _short_jacobian(self: DRR, pose, calibration, intrinsics, options, labels) -
     if intrinsics: directions = torch.cat([directions, intrinsic_directions(camera, cells, beam).expand(len(directions), -1, -1, -1)], 1)
     self._hold_steady()
     width = 1 if self.detector.n_subsample is not None else self.detector.width
-    step = max(1, RAYS_AT_ONCE // (max(1, len(frames)) * width)) * width
-    parts = [picture_jacobian(density, frames, grid[i : i + step], directions, options, labels) for i in range(0, len(grid), step)]
-    image, J = parts[0] if len(parts) == 1 else (torch.cat(x, -1) for x in zip(*parts))
+    groups, pieces = turns(len(frames), len(grid), width, RAYS_AT_ONCE)
+    parts = [[picture_jacobian(density, frames[items], grid[piece], directions[items], options, labels) for piece in pieces] for items in groups]
+    image, J = (_joined([[part[k] for part in row] for row in parts]) for k in range(2))
     return CameraJacobian(image, J[:, :6], J[:, 6:]) if intrinsics else ImageJacobian(image, J)
 
 # %% ../nbs/diffdrr/11_drr.ipynb #d72530d8

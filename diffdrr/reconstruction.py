@@ -23,7 +23,7 @@ from torchio import ScalarImage
 from tqdm import tqdm
 
 from .adjoint import Projector
-from .conventions import Images, InputError, Volume, check_alike, check_choice, check_finite, check_positive, check_shape, describe
+from .conventions import Images, InputError, Volume, check_choice, check_finite, check_positive, check_shape, describe
 from .drr import DRR
 from .pose import RigidTransform, convert
 
@@ -340,9 +340,7 @@ def reconstruct(
     iterations, tolerance = check_positive("iterations", iterations, whole=True), check_positive("tolerance", tolerance, zero=True)
     if noise is not None: check_positive("noise", noise)
     A = Projector(drr, pose, calibration)
-    if not isinstance(images, Tensor) or tuple(images.shape) != A.image_shape:
-        raise InputError(f"images must be a tensor of shape {A.image_shape}, one for each pose", describe(images))
-    check_alike(affine=drr._affine, images=images)
+    A._check_images(images)
     if mask is not None:
         A.weights = _check_mask(mask, images.shape, images)
         images = torch.where(A.weights > 0, images * A.weights, 0)
