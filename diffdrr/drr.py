@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from .conventions import Images, InputError, Points, Volume, check_alike, check_choice, check_positive, check_shape, describe
 from .data import bone_parts
 from .detector import CameraGeometry, Detector, _check_calibration, _one_batch
-from .jacobian import RAYS_AT_ONCE, CameraJacobian, ImageJacobian, image_jacobian, turns, _cut
+from .jacobian import CameraJacobian, ImageJacobian, image_jacobian, turns, _cut
 from .kernels import FastSiddon, FastTrilinear
 from .operators import steady
 from .physics import blend, _factors
@@ -354,7 +354,7 @@ def _short_jacobian(self: DRR, pose, calibration, intrinsics, options, labels) -
     if intrinsics: directions = torch.cat([directions, intrinsic_directions(camera, cells, beam).expand(len(directions), -1, -1, -1)], 1)
     self._hold_steady()
     width = 1 if self.detector.n_subsample is not None else self.detector.width
-    groups, pieces = turns(len(frames), len(grid), width, RAYS_AT_ONCE)
+    groups, pieces = turns(len(frames), len(grid), width, RAYS_TOGETHER)
     parts = [[picture_jacobian(density, frames[items], grid[piece], directions[items], options, labels) for piece in pieces] for items in groups]
     image, J = (_joined([[part[k] for part in row] for row in parts]) for k in range(2))
     return CameraJacobian(image, J[:, :6], J[:, 6:]) if intrinsics else ImageJacobian(image, J)
