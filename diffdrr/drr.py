@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .conventions import Images, InputError, Points, Volume, check_alike, check_choice, check_positive, check_shape, describe
+from .conventions import Images, InputError, Points, Volume, check_alike, check_choice, check_positive, describe
 from .data import bone_parts
 from .detector import CameraGeometry, Detector, _check_calibration, _one_batch
 from .jacobian import CameraJacobian, ImageJacobian, image_jacobian, turns, _cut
@@ -22,6 +22,7 @@ from .operators import steady
 from .physics import blend, _factors
 from .pictures import can_picture, intrinsic_directions, picture, picture_jacobian, picture_options, pixel_frames, twist_directions
 from .pose import AffineTransform, RigidTransform, convert
+from .renderers import _check_ends
 from .rotations import is_concrete
 
 # %% auto #0
@@ -142,13 +143,14 @@ def render(self: DRR,
     **kwargs,  # passed to the renderer, e.g. n_points
 ) -> Float[Tensor, "B C N"]:  # line integrals, mm times the unit of `density`
     "Integrate a volume along rays given in world coordinates."
-    check_alike(affine=self._affine, source=check_shape("source", source, "B M 3"), target=check_shape("target", target, "B N 3"))
+    _check_ends(source, target)
+    check_alike(affine=self._affine, source=source, target=target)
     kwargs["mask"] = self._labels(mask_to_channels)
     self._hold_steady()
     def shoot(items, piece):
         a, b = (_some(_some(x, items, 0), piece, 1) for x in (source, target))
         return self.renderer(density, self.affine_inverse(a), self.affine_inverse(b), (b - a).norm(dim=-1)[:, None], **kwargs)
-    return self._in_turns(shoot, max(len(source), len(target)), target.shape[1])
+    return self._in_turns(shoot, *target.shape[:2])
 
 
 @patch

@@ -171,6 +171,13 @@ def dense(volume: Tensor) -> bool:  # whether a kernel can read it where it stan
     return volume.permute(sorted(range(3), key=lambda a: -volume.stride(a))).is_contiguous()
 
 # %% ../nbs/diffdrr/09_renderers.ipynb #99c9aff0
+def _check_ends(source, target):
+    "Refuse starts and ends that do not belong together."
+    check_shape("source", source, "B M 3"); check_shape("target", target, "B N 3")
+    if len(source) != len(target) or source.shape[1] not in (1, target.shape[1]):
+        raise InputError("source must be (B, 1, 3) or (B, N, 3) for a target of (B, N, 3)", f"{tuple(source.shape)} and {tuple(target.shape)}")
+
+
 def check_rays(
     volume: Volume,  # attenuation; float16 only with float32 rays
     source: Float[Tensor, "B M 3"],  # ray starts, M = 1 or N
@@ -180,10 +187,8 @@ def check_rays(
     finite: bool = True,  # look at the values of the rays as well
 ) -> None:
     "Refuse anything a renderer cannot work with, before it starts."
-    check_shape("volume", volume, "X Y Z"); check_shape("source", source, "B M 3"); check_shape("target", target, "B N 3")
+    check_shape("volume", volume, "X Y Z"); _check_ends(source, target)
     _check_storage(volume, source, target)
-    if len(source) != len(target) or source.shape[1] not in (1, target.shape[1]):
-        raise InputError("source must be (B, 1, 3) or (B, N, 3) for a target of (B, N, 3)", f"{tuple(source.shape)} and {tuple(target.shape)}")
     if img is not None and img.shape != (len(target), 1, target.shape[1]):
         raise InputError("img, the length of each ray, must have shape (B, 1, N)", describe(img))
     if mask is not None and (mask.shape != volume.shape or mask.device != volume.device):
