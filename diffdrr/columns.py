@@ -218,7 +218,7 @@ def _columns_packet(blocks, unit, shape, strides, record, ring, careful):
             if careful:
                 close, doubt = (smaller(second(crossing), NEVER) - x < CLOSE) & active, (absolute(rest - 0.5) > 0.5 - edge) & active
                 if any_lane(close | doubt):
-                    m = _look_again(record, close, count, x, m)
+                    m = _look_again(record, close, count, x, m, crossing, end)
                     cell, rest = _height(record, count, x, m, y, doubt)
             clamped = smaller(larger(cell, 0.0 - low), far - low)
             number, inside = _block(clamped + low)

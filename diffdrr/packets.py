@@ -12,7 +12,7 @@ import numpy as np
 
 from .renderers import GAUSS
 from .skipping import NOWHERE, skip
-from .tracing import NEVER, SAMPLED, SIDDON, TRILINEAR, _ray_ends, clip, compiled, inlined, log, numba, portable, start
+from .tracing import NEVER, SAMPLED, SIDDON, TIE, TRILINEAR, _ray_ends, clip, compiled, inlined, log, numba, portable, start
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #0d314b9b
 try:
@@ -163,11 +163,11 @@ CLOSE = 2.0**-22  # fractions that float32 may put in the wrong order
 
 
 @inlined
-def _look_again(record, close, count, x, m):
-    "The axis crossed first where that is hard to tell, in float64."
+def _look_again(record, close, count, x, m, crossing, end):
+    "The axis crossed first where that is hard to tell, in float64; no ray leaves before its end."
     y = beyond(count, load_axes(record, GAP), load_axes(record, LOW + GAP), load_axes(record, FIRST), load_axes(record, LOW + FIRST), x)
-    hit = close & any_axis(m)
-    return first_of(y, least(y)) & hit | but_not(m, hit)
+    y, hit = where((crossing < end) | (end <= x), y, 1.0), close & any_axis(m)
+    return first_of(y, least(y) + TIE) & hit | but_not(m, hit)
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #07aa3eb0
 @inlined
@@ -205,7 +205,7 @@ def _siddon_packet(volume, n0, n1, n2, record, ring, careful):
             m = first_of(crossing, x)
             if careful:  # two planes too close to each other for float32: their order decides the derivative
                 close = (smaller(second(crossing), NEVER) - x < CLOSE) & active
-                if any_lane(close): m = _look_again(record, close, count, x, m)
+                if any_lane(close): m = _look_again(record, close, count, x, m, crossing, end)
             store(ring, at + SHARE, x - t)
             p, count, crossing = _onward(m, p, stride, count, gap, first)
             active, t = active & (x < end) & below(p, size), x
