@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Points', 'Images', 'Matrices', 'Volume', 'CM', 'DEGREE', 'InputError', 'describe', 'check_choice', 'check_positive',
-           'check_shape', 'check_finite', 'check_alike']
+           'check_shape', 'check_finite', 'check_dense', 'check_alike']
 
 # %% ../nbs/diffdrr/00_conventions.ipynb #f02a5fbd
 from difflib import get_close_matches
@@ -86,11 +86,16 @@ def check_finite(name: str, x: Tensor, fix: str | None = None) -> Tensor:  # the
     return x
 
 # %% ../nbs/diffdrr/00_conventions.ipynb #8a4b4293
+def check_dense(name: str, x: Tensor) -> None:
+    "Refuse a sparse tensor."
+    if x.layout != torch.strided: raise InputError(f"{name} must be a dense tensor", str(x.layout), f"Call {name}.to_dense()")
+
+
 def check_alike(**tensors: Tensor) -> None:
     "Refuse tensors of different device or dtype, and sparse ones, naming each."
+    for name, x in tensors.items(): check_dense(name, x)
     (first, ref), *rest = tensors.items()
     for name, x in rest:
-        if x.layout != torch.strided: raise InputError(f"{name} must be a dense tensor", str(x.layout), f"Call {name}.to_dense()")
         if (x.device, x.dtype) != (ref.device, ref.dtype):
             kind = lambda t: f"{str(t.dtype).removeprefix('torch.')} on {t.device}"
             raise InputError(f"{first} and {name} must share one device and dtype", f"{kind(ref)} and {kind(x)}", f"Call {name}.to({first})")

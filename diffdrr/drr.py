@@ -131,7 +131,7 @@ def n_patches(self: DRR) -> int:  # number of patches in which a picture is rend
     return max(1, round(self.detector.target.shape[1] / self.patch_size**2))
 
 # %% ../nbs/diffdrr/11_drr.ipynb #5b43e7d6
-RAYS_TOGETHER = 2**18  # that are worked on at a time
+RAYS_TOGETHER = 2**18  # of a call that are worked on at a time; for derivatives by PyTorch see `diffdrr.jacobian.RAYS_AT_ONCE`
 
 
 @patch
@@ -203,12 +203,12 @@ def forward(self: DRR,
     check_alike(affine=self._affine, pose=pose.matrix)
     matrix = None if calibration is None else _check_calibration(calibration)
     factor = None if bone_attenuation_multiplier is None else _factors(bone_attenuation_multiplier, self._affine)
-    sizes = dict(pose=len(pose), calibration=1 if matrix is None else len(matrix))
-    _one_batch(**sizes, bone_attenuation_multiplier=1 if factor is None else factor.numel())
+    cameras = 1 if matrix is None else len(matrix)
+    _one_batch(pose=len(pose), calibration=cameras, bone_attenuation_multiplier=1 if factor is None else factor.numel())
     def shoot(items, piece):
         view, given, bone = (_some(x, items, 0) for x in (pose.matrix, matrix, factor))
         return self.pixels(RigidTransform(view, check=False), piece, given, mask_to_channels, bone, **kwargs)
-    img = self._in_turns(shoot, 0 if 0 in sizes.values() else max(sizes.values()), self.detector.target.shape[1])
+    img = self._in_turns(shoot, cameras if len(pose) == 1 else len(pose), self.detector.target.shape[1])
     return self.reshape_transform(img, len(img))
 
 # %% ../nbs/diffdrr/11_drr.ipynb #a80a189e

@@ -166,7 +166,7 @@ CLOSE = 2.0**-22  # fractions that float32 may put in the wrong order
 def _look_again(record, close, count, x, m, crossing, end):
     "The axis crossed first where that is hard to tell, in float64; no ray leaves before its end."
     y = beyond(count, load_axes(record, GAP), load_axes(record, LOW + GAP), load_axes(record, FIRST), load_axes(record, LOW + FIRST), x)
-    y, hit = where((crossing < end) | (end <= x), y, 1.0), close & any_axis(m)
+    y, hit = where((crossing < end) | (end <= x), y, 1.0), close & any_axis(m)  # 1: far behind any tie
     return first_of(y, least(y) + TIE) & hit | but_not(m, hit)
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #07aa3eb0

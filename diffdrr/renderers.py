@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .conventions import InputError, Volume, check_alike, check_choice, check_positive, check_shape, describe
+from .conventions import InputError, Volume, check_alike, check_choice, check_dense, check_positive, check_shape, describe
 from .rays import clip_to_box, crossings
 
 # %% ../nbs/diffdrr/09_renderers.ipynb #976f1a15
@@ -205,7 +205,7 @@ def check_rays(
 def _check_storage(volume, source, target):
     "Refuse devices, precisions and layouts that do not fit together."
     kind = lambda x: f"{str(x.dtype).removeprefix('torch.')} on {x.device}"
-    check_alike(source=source, target=target)
+    check_dense("volume", volume); check_alike(source=source, target=target)
     if source.dtype not in (torch.float32, torch.float64):
         raise InputError("rays must be float32 or float64", kind(source), "Half precision cannot tell where rays cross the voxels of a CT")
     stored = {source.dtype, torch.float16} if source.dtype == torch.float32 else {source.dtype}

@@ -465,20 +465,23 @@ class Run:
             if why is not None:
                 self.out["left_out"].append(dict(scene, contestant=name, op=op, why=why))
                 continue
-            entries.append((name, op, max(0, reply["bytes"]), []))
-        for _ in range(self.a.rounds):
-            for name, op, _, seconds in entries:
-                time.sleep(0.02)  # the threads of the one before go to sleep
-                repeat = max(1, min(5, int(0.15 / min(seconds)))) if seconds else 1
-                seconds += self.render(name, op, size, view=view, batch=batch, repeat=repeat)["seconds"]
-        for name, op, used, seconds in entries:
-            best, middle = min(seconds), sorted(seconds)[len(seconds) // 2]
-            self.cost[name, op] = best / rays, used / rays  # the first run, which may compile, foretells nothing
-            self.out["times"].append(dict(scene, contestant=name, op=op, min=best, median=middle, runs=len(seconds)))
-            scores = f"{best * 1e3:9.1f} ms  (median {middle * 1e3:.1f}, {len(seconds)} runs)"
+            entries.append((name, op, max(0, reply["bytes"])))
+        rows = self.in_turns([dict(name=name, op=op, size=size, view=view, batch=batch) for name, op, _ in entries])
+        for (name, op, used), row in zip(entries, rows):
+            self.cost[name, op] = row["min"] / rays, used / rays  # the first run, which may compile, foretells nothing
+            self.out["times"].append(dict(scene, contestant=name, op=op, **row))
+            scores = f"{row['min'] * 1e3:9.1f} ms  (median {row['median'] * 1e3:.1f}, {row['runs']} runs)"
             print(f"{volume:8}{size:5}²  {view:9} × {batch}  {name:30} {op:12} {scores}", flush=True)
-
         self.save()
+
+    def in_turns(self, cases):
+        "Let cases take turns, round after round; the shortest and the median time of each, in seconds."
+        found = [[] for _ in cases]
+        for _ in range(self.a.rounds):
+            for case, seconds in zip(cases, found):
+                time.sleep(0.02)  # the threads of the one before go to sleep
+                seconds += self.render(**case, repeat=max(1, min(5, int(0.15 / min(seconds)))) if seconds else 1)["seconds"]
+        return [dict(min=min(s), median=sorted(s)[len(s) // 2], runs=len(s)) for s in found]
 
     def save(self):
         "Write down what was measured so far."
@@ -555,18 +558,11 @@ class Run:
     def growth(self, volume, sizes):
         "Time our exact renderers at all sizes in turns, so that a change of the machine's mood bends no line."
         self.start(volume)
-        cases = [(n, op, size) for n in self.names if n in EXACT for op in ("forward", "sums") for size in sizes]
-        seconds = {case: [] for case in cases}
-        for name, op, size in cases: self.render(name, op, size)  # not counted
-        for _ in range(self.a.rounds):
-            for (name, op, size), so_far in seconds.items():
-                time.sleep(0.02)
-                repeat = max(1, min(5, int(0.15 / min(so_far)))) if so_far else 1
-                so_far += self.render(name, op, size, repeat=repeat)["seconds"]
-        for (name, op, size), found in seconds.items():
-            row = dict(contestant=name, op=op, size=size, min=min(found), median=sorted(found)[len(found) // 2], runs=len(found))
-            self.out["growth"].append(row)
-            print(row, flush=True)
+        cases = [dict(name=n, op=op, size=size) for n in self.names if n in EXACT for op in ("forward", "sums") for size in sizes]
+        for case in cases: self.render(**case)  # not counted
+        for case, row in zip(cases, self.in_turns(cases)):
+            self.out["growth"].append(dict(contestant=case["name"], op=case["op"], size=case["size"], **row))
+            print(self.out["growth"][-1], flush=True)
 
     def drifts(self, sizes):
         "Errors of float32 for larger and larger volumes."
@@ -652,7 +648,8 @@ def measure(a):
         run.times(volume, usual, batch=8, ops=("forward", "sums", "pose", "forward each", "sums each"), limit=a.limit / 4)
         for size in sorted({usual, min(1024, max(a.sizes))}): run.times("cube", size, ops=("forward", "sums", "pose", "volume"), limit=a.limit / 4)
     parts = dict(accuracy=lambda: run.accuracy(volume, usual, ("AP", "35°, 12°"), (100, 500) if a.quick else (50, 100, 200, 500, 1000, 2000)), time=scenes,
-        growth=lambda: run.growth(volume, [s for s in a.sizes if s >= usual]), bounds=lambda: run.bounds(volume, [s for s in a.sizes if s <= 512]), drift=lambda: run.drifts((64,) if a.quick else (64, 128, 256, 512, 1024)),
+        growth=lambda: run.growth(volume, [s for s in a.sizes if s >= usual]), bounds=lambda: run.bounds(volume, [s for s in a.sizes if s <= 512]),
+        drift=lambda: run.drifts((64,) if a.quick else (64, 128, 256, 512, 1024)),
         memory=lambda: [run.memory(volume, size) for size in sorted({usual, max(a.sizes)})], first=lambda: run.first(volume, 100))
     try:
         for name, part in parts.items():
