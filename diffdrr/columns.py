@@ -14,6 +14,7 @@ from scipy.linalg.blas import sasum
 
 from .packets import CELL, CLOSE, COUNT, END, ENTRY, FIRST, GAP, LANES, LOW, NEVER, PLACE, WAY, WHOLE, _fetch, _finish, _look_again, _put, _walk_lanes
 from .packets import _workspace
+from .rays import TIE
 from .tracing import SIDDON, compiled, inlined
 
 # %% ../nbs/diffdrr/09d_columns.ipynb #890ddedd
@@ -110,16 +111,18 @@ def _only_exit(record):
 
 # %% ../nbs/diffdrr/09d_columns.ipynb #3893f689
 @inlined
-def _height(record, count, x, m, y, doubt):
+def _height(record, count, x, m, y, doubt, more, order):
     "Whole cells and the rest of the height y of a crossing x, in float64 where there is `doubt` on which side of a plane it is."
     gap, first = (load_axes(record, GAP), load_axes(record, LOW + GAP)), (load_axes(record, FIRST), load_axes(record, LOW + FIRST))
-    late = parts(beyond(count, gap[0], gap[1], first[0], first[1], x))
-    m0, m1, _ = parts(m)
+    late, end = parts(beyond(count, gap[0], gap[1], first[0], first[1], x)), load(record, END) - x + load(record, LOW + END)
+    m0, _, _ = parts(m)
     (_, _, way), (_, _, way_low) = parts(load_axes(record, WAY)), parts(load_axes(record, LOW + WAY))
     (_, _, place), (_, _, place_low) = parts(load_axes(record, PLACE)), parts(load_axes(record, LOW + PLACE))
     near = floor(y + 0.5)
-    over = fma(way, where(m0, late[0], where(m1, late[1], 0.0)), beyond(x, way, way_low, place, place_low, near))
-    cell = where(doubt, where(over < 0.0, near - 1.0, near), floor(y))
+    over = fma(way, where(more, where(m0, late[0], late[1]), end), beyond(x, way, way_low, place, place_low, near))
+    first = where(m0, 1.0 * (order[0] < order[2]), 1.0 * (order[1] < order[2]))  # of two planes crossed at once: is it this one?
+    side = where(where(more, first, 1.0) > 0.5, 0.0 - way, way)
+    cell = where(doubt, where(where(absolute(over) < absolute(way) * TIE, side, over) < 0.0, near - 1.0, near), floor(y))
     return cell, where(doubt, over + (near - cell), y - cell)
 
 # %% ../nbs/diffdrr/09d_columns.ipynb #00b3f080
@@ -182,19 +185,18 @@ def _attribute(ring, at, jump, sums):
 
 
 @inlined
-def _enter(blocks, record, p, height, low, place, far, active):
+def _enter(blocks, record, p, height, low, place, active):
     "A ray begins as if it came from a column of nothing: minus its antiderivative, and the voxel that it begins in, by the face it came through."
-    cell = smaller(larger(floor(place), 0.0 - low), far - low)
-    number, inside = _block(cell + low)
+    number, inside = _block(low)
     front, a, b, c = _entry(blocks, p + number * height, active)
-    rest, v = _inside(a, b, c, inside, place - cell)
+    rest, v = _inside(a, b, c, inside, place)
     entry0, entry1, entry2 = parts(load_axes(record, ENTRY))
     A0, A1 = where(entry0 > 0.5, 0.0 - v, 0.0), where(entry1 > 0.5, 0.0 - v, 0.0)
     return 0 - front, 0.0 - rest, A0, A1, where(entry0 + entry1 + entry2 > 0.5, lanes(0.0), v)
 
 # %% ../nbs/diffdrr/09d_columns.ipynb #fd0dabbe
 @inlined
-def _columns_packet(blocks, unit, shape, strides, record, ring, careful):
+def _columns_packet(blocks, unit, order, shape, strides, record, ring, careful):
     "The sums of a packet: values; and if `careful`, along each axis, jumps and jumps times fraction."
     size, height, none, far = int_lanes(blocks.size), int_lanes(strides[2]), int_lanes(-1), to_float(int_lanes(shape[2] - 1))
     _only_exit(record)
@@ -205,28 +207,29 @@ def _columns_packet(blocks, unit, shape, strides, record, ring, careful):
     stride = where_int(way > 0.0, stride, 0 - stride)
     for slot in range(AHEAD): store(ring, slot * SLOT, as_float(none)); store(ring, slot * SLOT + ROW, as_float(none))
     active, edge = 0.0 < end, fma(absolute(along), CLOSE, 1e-6)
-    whole, total, A0, A1, begun = _enter(blocks, record, p, height, low, place, far, active)
+    whole, total, A0, A1, begun = _enter(blocks, record, p, height, low, place, active)
     part, sums = lanes(0.0), (A0, A1, lanes(0.0), lanes(0.0), lanes(0.0))
     crossing, count, walking, idle = first, axes(0.0, 0.0, 0.0), any_lane(active), 1
+    last = load(record, END)
     for step in range(shape[0] + shape[1] + AHEAD + 4):
         if walking:
             x = smaller(least(crossing), end)
             m = first_of(crossing, x)
             y = fma(along, x, place)
-            cell = floor(y)
+            cell, more = floor(y), x < end
             rest = y - cell
             if careful:
-                close, doubt = (smaller(second(crossing), NEVER) - x < CLOSE) & active, (absolute(rest - 0.5) > 0.5 - edge) & active
+                close, doubt = (smaller(second(crossing), larger(least(crossing), last)) - x < CLOSE) & active, (absolute(rest - 0.5) > 0.5 - edge) & active
                 if any_lane(close | doubt):
-                    m = _look_again(record, close, count, x, m, crossing, end)
-                    cell, rest = _height(record, count, x, m, y, doubt)
+                    m, more = _look_again(record, close, count, x, m, more)
+                    cell, rest = _height(record, count, x, m, y, doubt, more, order)
             clamped = smaller(larger(cell, 0.0 - low), far - low)
             number, inside = _block(clamped + low)
             before = p + number * height
             p = advance(p, m, stride)
             after = p + number * height
             prefetch(blocks, before); prefetch(blocks, after)
-            more = active & (x < end) & below(after, size)
+            more = active & more & below(after, size)
             before, after = where_int(active, before, none), where_int(more, after, none)
             _note(ring, step % AHEAD * SLOT, before, after, inside, rest + (cell - clamped), x, m, careful)
             count = where(m, count + 1.0, count)
@@ -247,8 +250,8 @@ def _columns_packet(blocks, unit, shape, strides, record, ring, careful):
 def trace_columns(
     blocks, unit, order, shape, strides,  # of the `Columns`
     empty,  # the volume's `Emptiness`, or `NOWHERE`
-    source,  # (M, 3) float32 ray starts, cell coordinates, axes in the order of the volume's memory; M divides R
-    target,  # (R, 3) float32 ray ends
+    source,  # (M, 3) ray starts, cell coordinates, axes in the order of the volume's memory; M divides R
+    target,  # (R, 3) ray ends
     work,  # (K,) int64, order of work within each K rays; K divides R
     begin,  # first ray, in this order
     stop,  # last ray + 1
@@ -261,8 +264,8 @@ def trace_columns(
     for first in range(begin, stop, LANES):
         width = min(LANES, stop - first)
         refused += _fetch(source, target, work, first, width, order, shape, WHOLE, empty, np.int64(SIDDON), record, rays, clipped)
-        if len(jacobian): total, A, B = _columns_packet(blocks, unit, shape, strides, record, ring, True)
-        else: total, A, B = _columns_packet(blocks, unit, shape, strides, record, ring, False)
+        if len(jacobian): total, A, B = _columns_packet(blocks, unit, order, shape, strides, record, ring, True)
+        else: total, A, B = _columns_packet(blocks, unit, order, shape, strides, record, ring, False)
         store(out, 0, total); store_axes(out, LANES, A); store_axes(out, 4 * LANES, B)
         _finish(out, rays, clipped, width, np.int64(SIDDON), value, jacobian, order)
     return refused

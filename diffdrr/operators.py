@@ -15,7 +15,7 @@ import threading
 import weakref
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -157,21 +157,21 @@ MODELS = {"siddon": SIDDON, "trilinear": TRILINEAR}
 
 
 def packed(dtype: torch.dtype, shape: tuple[int, int, int]) -> bool:  # whether rays travel in packets
-    "Packets are for float32 rays through volumes whose voxels 32 bits can count."
+    "Packets are for single precision and volumes whose voxels 32 bits can count."
     return LANES > 0 and dtype == torch.float32 and math.prod(shape) + shape[1] * shape[2] + shape[2] + 1 < 2**31
 
 
 def _kind(model, n_points): return SAMPLED if model == "trilinear" and n_points else MODELS[model]
 
 
-def _rays(source, target, axes):
-    "Rays as two arrays (·, 3), with their coordinates in the order of the volume's axes."
-    limit, arrays = 1 / torch.finfo(target.dtype).eps, []
+def _rays(source, target, axes, dtype):
+    "Rays as two arrays (·, 3) of float64, with their coordinates in the order of the volume's axes; as far away as `dtype` allows."
+    limit, arrays = 1 / torch.finfo(dtype).eps, []
     for x in (source, target):
         x = x.detach().reshape(-1, 3).numpy()
         if x.size and not (x.max() <= limit and x.min() >= -limit):  # not: NaN is not less than anything
             raise InputError(f"rays must have finite ends, nearer than {limit:.0g} voxels", f"coordinates up to {np.abs(x).max():.2g}", "Check the pose")
-        arrays.append(np.ascontiguousarray(x if axes == [0, 1, 2] else x[:, axes]))
+        arrays.append(np.ascontiguousarray(x if axes == [0, 1, 2] else x[:, axes], np.float64))
     return arrays
 
 
@@ -263,14 +263,15 @@ def _stretches(a, b, n):
 @torch.library.custom_op("diffdrr::integrate", mutates_args=(), device_types="cpu")
 def integrate(volume: Tensor, source: Tensor, target: Tensor, labels: Tensor | None, channels: int,
     model: str, n_points: int, reducefn: str, jacobian: bool, backend: str = "auto") -> tuple[Tensor, Tensor]:
-    "Line integrals (B, C, N) and, if asked, their derivatives (B, C, N, 6) to source and target."
+    "Line integrals (B, C, N) and, if asked, their derivatives (B, C, N, 6) to source and target, as precise as the volume; rays may be more so."
     if backend == "triton": return _integrate_triton(volume, source, target, labels, channels, model, n_points, reducefn, jacobian, backend)
     batch, n = target.shape[:2]
     axes = sorted(range(3), key=lambda a: -volume.stride(a))
-    a, b = _rays(source, target, axes)
-    traced = _in_packets if packed(target.dtype, volume.shape) and labels is None and reducefn == "sum" else _one_by_one
+    dtype = torch.promote_types(volume.dtype, torch.float32)
+    a, b = _rays(source, target, axes, dtype)
+    traced = _in_packets if packed(dtype, volume.shape) and labels is None and reducefn == "sum" else _one_by_one
     value, jac = traced(volume, labels, axes, a, b, n, channels, _kind(model, n_points), n_points, reducefn, jacobian)
-    tensor = lambda x: torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, 2, 1), a.dtype))
+    tensor = lambda x: torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, 2, 1))).to(dtype)
     value = tensor(value.reshape(batch, n, channels))
     if not jacobian: return value, value.new_empty(0)
     if axes != [0, 1, 2]: jac = jac[..., [axes.index(k % 3) + k // 3 * 3 for k in range(6)]]
@@ -280,7 +281,8 @@ def integrate(volume: Tensor, source: Tensor, target: Tensor, labels: Tensor | N
 @integrate.register_fake
 def _(volume, source, target, labels, channels, model, n_points, reducefn, jacobian, backend="auto"):
     batch, n = target.shape[:2]
-    return target.new_empty(batch, channels, n), target.new_empty((batch, channels, n, 6) if jacobian else 0)
+    new = partial(target.new_empty, dtype=torch.promote_types(volume.dtype, torch.float32))
+    return new((batch, channels, n)), new((batch, channels, n, 6) if jacobian else 0)
 
 # %% ../nbs/diffdrr/09f_operators.ipynb #eb569b47
 def _results(rays, channels, jacobian, dtype):
@@ -321,7 +323,7 @@ def _in_packets(volume, labels, axes, a, b, n, channels, kind, n_points, reducef
 def _one_by_one(volume, labels, axes, a, b, n, channels, kind, n_points, reducefn, jacobian):
     value, jac = _results(len(b), channels, jacobian, np.float64)
     shape = tuple(volume.shape[i] for i in axes)
-    args = _flat(volume, axes, b.dtype), _labels(labels, axes), shape, a, b, kind, n_points, reducefn == "max"
+    args = _flat(volume, axes, np.float32 if volume.dtype == torch.float16 else None), _labels(labels, axes), shape, a, b, kind, n_points, reducefn == "max"
     in_threads(trace, [(*args, *step, value, jac) for step in _steps(len(b))])
     return value, jac
 
@@ -352,7 +354,7 @@ def backproject(cotangent: Tensor, source: Tensor, target: Tensor, labels: Tenso
     model: str, n_points: int, backend: str = "auto") -> Tensor:
     "The transpose of `integrate`: what every voxel receives from a cotangent (B, C, N)."
     if backend == "triton": return _backproject_triton(cotangent, source, target, labels, shape, model, n_points, backend)
-    a, b = _rays(source, target, [0, 1, 2])
+    a, b = _rays(source, target, [0, 1, 2], cotangent.dtype)
     y = np.ascontiguousarray(cotangent.detach().transpose(1, 2).flatten(0, 1).numpy())
     (grad, new), cuts = _memory(tuple(shape), y.dtype), sorted({round(shape[0] * i / SLABS) for i in range(SLABS + 1)})
     if packed(cotangent.dtype, shape) and labels is None and not (model == "trilinear" and n_points):

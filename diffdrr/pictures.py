@@ -93,10 +93,10 @@ def _pieces(n): return [(i, min(i + PIECE, n)) for i in range(0, n, PIECE)]
 
 
 def _rays(frames, grid):
-    "Starts (B, 1, 3) or (B, N, 3), ends (B, N, 3) and lengths (B, N) of all rays, float32."
+    "Starts (B, 1, 3) or (B, N, 3) and ends (B, N, 3) of all rays, float64, and lengths (B, N), float32."
     B, N = len(frames), len(grid)
     one = N > 0 and not frames[:, :3, :3].any()
-    source, target, length = (np.empty(s, np.float32) for s in ((B, 1 if one else N, 3), (B, N, 3), (B, N)))
+    source, target, length = np.empty((B, 1 if one else N, 3)), np.empty((B, N, 3)), np.empty((B, N), np.float32)
     in_threads(_write_rays, [(frames, grid, *piece, source, target, length) for piece in _pieces(N)])
     return torch.from_numpy(source), torch.from_numpy(target), np.sqrt(length, length)
 
@@ -214,14 +214,14 @@ class _Picture(torch.autograd.Function):
         model, n_points, reducefn, backend = options
         source, target, length = _rays(frames.detach().numpy(), grid.numpy())
         value, jac = integrate(volume, source, target, labels, channels, model, n_points, reducefn, moving, backend)
-        ctx.save_for_backward(volume, frames, grid, labels, source, target, torch.from_numpy(length), value, jac)
+        ctx.save_for_backward(volume, frames, grid, labels, torch.from_numpy(length), value, jac)
         ctx.settings = channels, options
         if reducefn != "sum": return value
         return torch.from_numpy(value.numpy() * length[:, None])
 
     @staticmethod
     def backward(ctx, y):
-        (volume, frames, grid, labels, *rays), (channels, options) = ctx.saved_tensors, ctx.settings
+        (volume, frames, grid, labels, *found), (channels, options) = ctx.saved_tensors, ctx.settings
         to_volume, to_frames, *_ = ctx.needs_input_grad
         again, seen = torch.is_grad_enabled(), _seen(y)
         if again or seen is None:
@@ -231,8 +231,9 @@ class _Picture(torch.autograd.Function):
             wanted = [x for x, need in zip(ends, ctx.needs_input_grad) if need]
             grads = iter(torch.autograd.grad(out, wanted, y, create_graph=again))
             return next(grads) if to_volume else None, next(grads) if to_frames else None, *[None] * 5
-        source, target, length, value, jac = rays[0], rays[1], *(x.numpy() for x in rays[2:])
+        length, value, jac = (x.numpy() for x in found)
         if to_volume:
+            source, target, _ = _rays(frames.detach().numpy(), grid.numpy())
             weighted = torch.from_numpy(seen * length[:, None])
             to_volume = backproject(weighted, source, target, labels, list(volume.shape), options.model, options.n_points, options.backend).to(volume.dtype)
         if to_frames: to_frames = _pull(frames.detach().numpy(), grid.numpy(), length, value, jac, seen)

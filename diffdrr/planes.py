@@ -394,7 +394,7 @@ def _rest(record, clipped, width, plan, order, n0, n1, n2):
         enter, leave = clipped[lane, 0] + max(0.0, stop - plan[ENTRY + lane]) / abs(clipped[lane, 4]), clipped[lane, 1]
         if not enter < leave: continue
         for k in range(3): d[order[k]], a[order[k]] = clipped[lane, 2 + k], clipped[lane, 7 + k]
-        _prepare(record, lane, a[0], a[1], a[2], d[0], d[1], d[2], n0 + 1, n1 + 1, n2 + 1, enter, leave, -1, -1, False)
+        _prepare(record, lane, a[0], a[1], a[2], d[0], d[1], d[2], n0 + 1, n1 + 1, n2 + 1, enter, leave, -1, -1)
         left = True
     return left
 
