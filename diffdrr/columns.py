@@ -120,8 +120,8 @@ def _height(record, count, x, m, y, doubt, more, order):
     (_, _, place), (_, _, place_low) = parts(load_axes(record, PLACE)), parts(load_axes(record, LOW + PLACE))
     near = floor(y + 0.5)
     over = fma(way, where(more, where(m0, late[0], late[1]), end), beyond(x, way, way_low, place, place_low, near))
-    first = where(m0, 1.0 * (order[0] < order[2]), 1.0 * (order[1] < order[2]))  # of two planes crossed at once: is it this one?
-    side = where(where(more, first, 1.0) > 0.5, 0.0 - way, way)
+    before = where(m0, 1.0 * (order[0] < order[2]), 1.0 * (order[1] < order[2]))  # at a tie, is its plane crossed before that of the summed axis?
+    side = where(where(more, before, 1.0) > 0.5, 0.0 - way, way)
     cell = where(doubt, where(where(absolute(over) < absolute(way) * TIE, side, over) < 0.0, near - 1.0, near), floor(y))
     return cell, where(doubt, over + (near - cell), y - cell)
 

@@ -26,7 +26,7 @@ from .conventions import InputError
 from .packets import LANES, slices_met
 from .planes import ROWS, trace_packets
 from .skipping import NOWHERE, Emptiness, emptiness
-from .renderers import SAMPLES_PER_CHUNK, Siddon, Trilinear, check_rays, in_chunks, values_hidden
+from .renderers import SAMPLES_PER_CHUNK, Siddon, Trilinear, check_rays, farthest, in_chunks, values_hidden
 from .tracing import NO_LABELS, NUMBA_ERROR, SAMPLED, SIDDON, TRILINEAR, compiled, log, numba, scatter, trace
 from .transposes import scatter_packets
 
@@ -166,7 +166,7 @@ def _kind(model, n_points): return SAMPLED if model == "trilinear" and n_points 
 
 def _rays(source, target, axes, dtype):
     "Rays as two arrays (·, 3) of float64, with their coordinates in the order of the volume's axes; as far away as `dtype` allows."
-    limit, arrays = 1 / torch.finfo(dtype).eps, []
+    limit, arrays = farthest(dtype), []
     for x in (source, target):
         x = x.detach().reshape(-1, 3).numpy()
         if x.size and not (x.max() <= limit and x.min() >= -limit):  # not: NaN is not less than anything

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Reduction', 'SAMPLES_PER_CHUNK', 'GAUSS', 'to_cells', 'reduce_samples', 'in_chunks', 'Renderer', 'values_hidden',
-           'dense', 'check_rays', 'Siddon', 'flat_index', 'interpolate', 'corners', 'Trilinear']
+           'dense', 'farthest', 'check_rays', 'Siddon', 'flat_index', 'interpolate', 'corners', 'Trilinear']
 
 # %% ../nbs/diffdrr/09_renderers.ipynb #b512fb70
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from .conventions import InputError, Volume, check_alike, check_choice, check_dense, check_positive, check_shape, describe
-from .rays import clip_to_box, crossings
+from .rays import TIE, clip_to_box, crossings
 
 # %% ../nbs/diffdrr/09_renderers.ipynb #976f1a15
 def to_cells(
@@ -171,6 +171,11 @@ def dense(volume: Tensor) -> bool:  # whether a kernel can read it where it stan
     return volume.permute(sorted(range(3), key=lambda a: -volume.stride(a))).is_contiguous()
 
 # %% ../nbs/diffdrr/09_renderers.ipynb #99c9aff0
+def farthest(dtype: torch.dtype) -> float:  # voxels
+    "How far away a ray may end: where numbers of that type still tell voxels apart, and `TIE` is less than a thousandth of one."
+    return min(1 / torch.finfo(dtype).eps, 1e-3 / TIE)
+
+
 def _check_ends(source, target):
     "Refuse starts and ends that do not belong together."
     check_shape("source", source, "B M 3"); check_shape("target", target, "B N 3")
@@ -195,8 +200,8 @@ def check_rays(
         raise InputError(f"mask must have the volume's shape {tuple(volume.shape)} and device {volume.device}", describe(mask))
     if values_hidden(): return
     for name, x in (("source", source), ("target", target)) if finite else ():
-        if x.numel() and not x.abs().max() <= 1 / torch.finfo(x.dtype).eps:
-            raise InputError(f"{name} must be finite, and nearer than {1 / torch.finfo(x.dtype).eps:.0g} voxels",
+        if x.numel() and not x.abs().max() <= farthest(x.dtype):
+            raise InputError(f"{name} must be finite, and nearer than {farthest(x.dtype):.0g} voxels",
                 f"ray ends up to {x.abs().max():.2g}", "Check the pose")
     if img is not None and img.device.type == "cpu" and not img.isfinite().all():
         raise InputError("img, the length of each ray, must be finite", "NaN or infinite lengths", "Check the pose")
