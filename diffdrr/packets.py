@@ -80,12 +80,11 @@ def _clip(order, a, d, n):
 
 
 @portable
-def _fetch(source, target, work, first, width, order, shape, corner, empty, model, record, rays, clipped):
-    "Prepare a packet for a walk through a box (`shape` and `corner`), from ray number `first` of the work, axes in the given order. Returns how many rays are not finite."
+def _clip_rays(source, target, work, first, width, order, shape, corner, empty, model, rays, clipped):
+    "Clip the rays of a packet by a box (`shape` and `corner`), from ray number `first` of the work, axes in the given order. Returns how many rays are not finite."
     items, per, refused, ends = len(work), len(target) // max(1, len(source)), 0, np.zeros(8 * LANES, np.float32)
     wider, shift = (0, 0.0) if model == SIDDON else (1, 0.5)
     n0, n1, n2 = shape[0] + wider, shape[1] + wider, shape[2] + wider
-    record[:LANES] = np.float32(0.0)
     for lane in range(width):
         q = first + lane
         rays[lane] = r = q // items * items + work[q % items]
@@ -103,6 +102,15 @@ def _fetch(source, target, work, first, width, order, shape, corner, empty, mode
         for k in range(3): ends[k * LANES + lane], ends[(3 + k) * LANES + lane] = a[k], b[k] - np.float64(a[k])
         ends[6 * LANES + lane], ends[7 * LANES + lane] = enter, leave
     if len(empty[0]): _cut(clipped, ends, width, empty)
+    return refused
+
+
+@portable
+def _fetch(source, target, work, first, width, order, shape, corner, empty, model, record, rays, clipped):
+    "Clip the rays of a packet, and prepare their walk. Returns how many rays are not finite."
+    refused, wider = _clip_rays(source, target, work, first, width, order, shape, corner, empty, model, rays, clipped), 0 if model == SIDDON else 1
+    n0, n1, n2 = shape[0] + wider, shape[1] + wider, shape[2] + wider
+    record[:LANES] = np.float32(0.0)
     for lane in range(width):
         enter, leave, entry, exit = clipped[lane, 0], clipped[lane, 1], int(clipped[lane, 5]), int(clipped[lane, 6])
         if not enter < leave: continue  # the lane stays at rest
@@ -385,10 +393,10 @@ def slices_met(shape, source, target, order, begin, stop, met):
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #2f1efa89
 @inlined
-def _cotangents(cotangent, rays, width, record, ys):
+def _cotangents(cotangent, rays, clipped, width, ys):
     "The cotangents of a packet into `ys`. Does any of its rays come through?"
     hit = False
-    for lane in range(width): ys[lane], hit = cotangent[rays[lane], 0], hit or record[END + lane] > 0
+    for lane in range(width): ys[lane], hit = cotangent[rays[lane], 0], hit or clipped[lane, 0] < clipped[lane, 1]
     return hit
 
 
@@ -412,7 +420,7 @@ def scatter_siddon(
         width, packet = min(LANES, len(target) - first), first // LANES
         if not (met[packet, 0] < hi and lo < met[packet, 1]): continue
         _fetch(source, target, order, first, width, MEMORY, (hi - lo, n1, n2), (lo, np.int64(0), np.int64(0)), NOWHERE, np.int64(SIDDON), record, rays, clipped)
-        if not _cotangents(cotangent, rays, width, record, ys): continue
+        if not _cotangents(cotangent, rays, clipped, width, ys): continue
         _siddon_scatter(grad, load(ys, 0), lo * n1 * n2, hi - lo, n1, n2, record, ring)
 
 # %% ../nbs/diffdrr/09c_packets.ipynb #614df384
@@ -541,5 +549,5 @@ def scatter_trilinear(grad, shape, source, target, cotangent, order, met, lo, hi
         width, packet = min(LANES, stop - first), first // LANES
         if not (met[packet, 0] < hi and lo < met[packet, 1]): continue
         _fetch(source, target, order, first, width, MEMORY, (hi - lo, n1, n2), (lo, np.int64(0), np.int64(0)), NOWHERE, np.int64(TRILINEAR), record, rays, clipped)
-        if not _cotangents(cotangent, rays, width, record, ys): continue
+        if not _cotangents(cotangent, rays, clipped, width, ys): continue
         _trilinear_scatter(grad, load(ys, 0), lo * n1 * n2, hi - lo, n1, n2, record, _apart(target, rays, width))

@@ -9,7 +9,7 @@ __all__ = ['POINT', 'CORNER', 'SLOPE', 'SLOPE_LOW', 'LINE', 'MEET', 'GAP', 'ACRO
 # %% ../nbs/diffdrr/09cp_planes.ipynb #c0d5f1b8
 import numpy as np
 
-from .packets import CELL, END, LANES, LOW, PLACE, WHOLE, _ask, _fetch, _finish, _prepare, _workspace
+from .packets import LANES, WHOLE, _ask, _clip_rays, _finish, _prepare, _workspace
 from .packets import trace_sampled, trace_siddon, trace_trilinear, walk_cells
 from .tracing import SAMPLED, SIDDON, TRILINEAR, compiled, inlined, portable
 
@@ -32,10 +32,9 @@ FAR = 1e30
 
 
 @inlined
-def _entry(record, axis, lane):
+def _entry(clipped, axis, lane):
     "Where a ray enters: its coordinate along an axis."
-    at = PLACE + axis * LANES + lane
-    return np.float64(record[at]) + record[LOW + at] + record[CELL + axis * LANES + lane]
+    return clipped[lane, 7 + axis] + clipped[lane, 0] * clipped[lane, 2 + axis]
 
 
 @inlined
@@ -51,7 +50,7 @@ def _put_line(plan, at, x, slope, entry):
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #2df4fd84
 @inlined
-def _common_plane(record, clipped, width):
+def _common_plane(clipped, width):
     "The plane that a packet counts from, and the direction of its rays (0: they do not run together; 2: there is none), and the first of them."
     base, forth, one = 0.0, 2.0, 0
     for lane in range(width):
@@ -59,7 +58,7 @@ def _common_plane(record, clipped, width):
         d0, d1, d2 = clipped[lane, 2], clipped[lane, 3], clipped[lane, 4]
         way = 1.0 if d2 > 0 else -1.0
         if clipped[lane, 5] < 0 or not abs(d0) + abs(d1) <= STEEP * abs(d2) or way == -forth: return base, 0.0, one
-        z = _entry(record, 2, lane)
+        z = _entry(clipped, 2, lane)
         plane = np.ceil(z - SLACK) if d2 > 0 else np.floor(z + SLACK)
         if forth == 2: one = lane
         if forth == 2 or (plane - base) * way < 0: base = plane
@@ -86,18 +85,18 @@ def _common_lines(plan, axis):
 
 
 @portable
-def _lay(record, clipped, width, plan):
+def _lay(clipped, width, plan):
     "Write a packet's plan. Returns the plane it counts from, and the direction (see `_common_plane`)."
-    base, forth, one = _common_plane(record, clipped, width)
+    base, forth, one = _common_plane(clipped, width)
     plan[:] = np.float32(0.0)
     for lane in range(width if abs(forth) == 1 else 0):
         if not clipped[lane, 0] < clipped[lane, 1]: continue
         rate = 1 / abs(clipped[lane, 4])
-        entry = (_entry(record, 2, lane) - base) * forth
+        entry = (_entry(clipped, 2, lane) - base) * forth
         exit = entry + (clipped[lane, 1] - clipped[lane, 0]) / rate
         for axis in range(2):
             at, slope = axis * ACROSS + lane, clipped[lane, 2 + axis] * rate
-            x = _entry(record, axis, lane) - entry * slope
+            x = _entry(clipped, axis, lane) - entry * slope
             corner = np.floor(x)
             _put_line(plan, at, x - corner, slope, entry)
             plan[POINT + at], plan[CORNER + at], plan[SLOPE + at] = x - corner, corner - 1, slope
@@ -388,8 +387,9 @@ def _turned(source, target, r, per, n0, n1, n2):
 def _rest(record, clipped, width, plan, order, n0, n1, n2):
     "Prepare the walk from cell to cell, in the order of memory, of rays that end inside, from their last planes on. Are there any?"
     left, a, d = False, np.zeros(3), np.zeros(3)
+    record[:LANES] = np.float32(0.0)  # END: at rest
     for lane in range(width):
-        record[END + lane], stop = np.float32(0.0), np.float64(plan[STOP + lane])
+        stop = np.float64(plan[STOP + lane])
         if not (clipped[lane, 0] < clipped[lane, 1] and stop < FAR): continue
         enter, leave = clipped[lane, 0] + max(0.0, stop - plan[ENTRY + lane]) / abs(clipped[lane, 4]), clipped[lane, 1]
         if not enter < leave: continue
@@ -420,8 +420,8 @@ def trace_planes(volume, shape, empty, source, target, order, begin, stop, value
         width = min(LANES, stop - first)
         q = first + width // 2
         axis, sizes, strides = _turned(source, target, q // items * items + order[q % items], per, n0, n1, n2)
-        bad = _fetch(source, target, order, first, width, axis, sizes, WHOLE, empty, np.int64(TRILINEAR), record, rays, clipped)
-        z, forth = _lay(record, clipped, width, plan)
+        bad = _clip_rays(source, target, order, first, width, axis, sizes, WHOLE, empty, np.int64(TRILINEAR), rays, clipped)
+        z, forth = _lay(clipped, width, plan)
         if forth == 0:
             refused += trace_trilinear(volume, shape, empty, source, target, order, first, first + width, value, jacobian)
             continue

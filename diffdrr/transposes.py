@@ -8,7 +8,7 @@ __all__ = ['scatter_planes', 'scatter_packets']
 # %% ../nbs/diffdrr/09cr_transposes.ipynb #53a719b7
 import numpy as np
 
-from .packets import LANES, _cotangents, _fetch, _trilinear_scatter, _workspace, scatter_siddon, scatter_trilinear
+from .packets import LANES, _clip_rays, _cotangents, _trilinear_scatter, _workspace, scatter_siddon, scatter_trilinear
 from .planes import ACROSS, AHEAD, COMMON, CORNER, ENTRY, EXIT, FAR, FIRST, GAP, LAST, LINE, MEET, PLAN, RATE, ROWS, SLACK, SLOPE, STOP
 from .planes import _ask_rows, _cell_on, _lay, _outer_cells, _plane_behind, _rest, _row_beside, _stretch, _turned
 from .skipping import NOWHERE
@@ -174,9 +174,9 @@ def scatter_planes(grad, shape, source, target, cotangent, order, met, lo, hi):
         q = first + width // 2
         axis, sizes, strides = _turned(source, target, q // items * items + order[q % items], per, n0, n1, n2)
         corner = (none, none, lo) if axis[2] == 0 else (lo, none, none)
-        _fetch(source, target, order, first, width, axis, sizes, corner, NOWHERE, np.int64(TRILINEAR), record, rays, clipped)
-        if not _cotangents(cotangent, rays, width, record, ys): continue
-        z, forth = _lay(record, clipped, width, plan)
+        _clip_rays(source, target, order, first, width, axis, sizes, corner, NOWHERE, np.int64(TRILINEAR), rays, clipped)
+        if not _cotangents(cotangent, rays, clipped, width, ys): continue
+        z, forth = _lay(clipped, width, plan)
         if forth == 0:
             scatter_trilinear(grad, shape, source, target, cotangent, order, met, lo, hi, first, first + width)
             continue
