@@ -84,7 +84,7 @@ STEEP, SLANT = 2.0, 0.4  # largest and mean ratio of ways across the axis to way
 
 
 @compiled
-def column_axis(source, target):
+def column_axis(source, target, slant=SLANT):
     "The axis along which all rays run, so that summing along it pays; -1: there is none. Rays (M, 3) and (R, 3)."
     if not len(target): return -1
     first, per, along, across = np.abs(target[0] - source[0]), len(target) // len(source), 0.0, 0.0
@@ -96,7 +96,7 @@ def column_axis(source, target):
         if not others <= STEEP * way or way == 0: return -1
         along += way
         across += others
-    return axis if across <= SLANT * along else -1
+    return axis if across <= slant * along else -1
 
 # %% ../nbs/diffdrr/09d_columns.ipynb #8ccb8451
 @inlined

@@ -232,6 +232,7 @@ def _kernels():
             if not half: yield f"{title}, gradient of the volume", _call(dtype, model, n, grad=True)
         if not half: yield f"labels, {str(dtype)[6:]}", _call(dtype, "siddon", None, mask=torch.zeros(2, 2, 2, dtype=torch.int32))
     yield "siddon through columns, float32, forward", _call(torch.float32, "siddon", None, stays=True)
+    yield "trilinear along rods, float32, forward", _call(torch.float32, "trilinear", None, stays=True)
     yield from LATER
 
 

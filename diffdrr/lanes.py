@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['LANES', 'GATHERS', 'HALVES', 'f16', 'f32', 'f64', 'i1', 'i16', 'i32', 'i64', 'F', 'I', 'M', 'F3', 'I3', 'M3', 'AXES',
            'where', 'where_int', 'smaller', 'larger', 'fma', 'floor', 'absolute', 'to_int', 'to_float', 'as_int',
-           'as_float', 'lanes', 'int_lanes', 'below', 'differ', 'but_not', 'any_lane', 'all_lanes', 'axes', 'int_axes',
-           'least', 'second', 'sum_axes', 'any_axis', 'all_axis', 'first_of', 'advance', 'beyond', 'prefetch',
-           'prefetch_ends', 'PERMUTES', 'PACKS', 'later1', 'later2', 'later4', 'later8', 'earlier1', 'lane_numbers',
-           'taken', 'compress', 'expand', 'cpu_features', 'lane_count', 'vector', 'Lanes', 'parts', 'split', 'gather',
-           'gather_pair', 'load', 'load_axes', 'store', 'store_axes', 'permute', 'load_row', 'both_ends', 'scatter_add',
-           'scatter_kept', 'add_row']
+           'as_float', 'lanes', 'int_lanes', 'below', 'differ', 'but_not', 'any_lane', 'all_lanes', 'sum_lanes', 'axes',
+           'int_axes', 'least', 'second', 'sum_axes', 'any_axis', 'all_axis', 'first_of', 'advance', 'beyond',
+           'prefetch', 'prefetch_ends', 'PERMUTES', 'PACKS', 'later1', 'later2', 'later4', 'later8', 'earlier1',
+           'lane_numbers', 'taken', 'compress', 'expand', 'cpu_features', 'lane_count', 'vector', 'Lanes', 'parts',
+           'split', 'gather', 'gather_pair', 'touch', 'load', 'load_axes', 'store', 'store_axes', 'permute', 'load_row',
+           'both_ends', 'scatter_add', 'scatter_kept', 'add_row']
 
 # %% ../nbs/diffdrr/09a_lanes.ipynb #86ee6c4f
 import operator
@@ -126,10 +126,10 @@ _operator(operator.or_, [(M, M)], [lambda b, x, y: b.or_(x, y)])
 _operator(operator.xor, [(M, M)], [lambda b, x, y: b.xor(x, y)])
 
 # %% ../nbs/diffdrr/09a_lanes.ipynb #51e702f4
-def _call(builder, name, result, *args):
+def _call(builder, name, result, *args, **options):
     "Call one of LLVM's built-in functions."
     function = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(result, [a.type for a in args]), name)
-    return builder.call(function, args)
+    return builder.call(function, args, **options)
 
 
 def _function(name, result, arguments, emit):
@@ -163,6 +163,7 @@ differ = _function("differ", M, (I, I), lambda b, x, y: b.icmp_unsigned("!=", x,
 but_not = _function("but_not", M, (M, M), lambda b, x, y: b.and_(x, b.not_(y)))
 any_lane = _function("any_lane", types.boolean, (M,), lambda b, m: _call(b, f"llvm.vector.reduce.or.{_v}i1", i1, m))
 all_lanes = _function("all_lanes", types.boolean, (M,), lambda b, m: _call(b, f"llvm.vector.reduce.and.{_v}i1", i1, m))
+sum_lanes = _function("sum_lanes", types.float32, (F,), lambda b, x: _call(b, f"llvm.vector.reduce.fadd.{_v}f32", f32, ir.Constant(f32, -0.0), x, fastmath=("reassoc",)))
 
 # %% ../nbs/diffdrr/09a_lanes.ipynb #1b558a7c
 def _reducer(name, result, arguments, emit):
@@ -347,6 +348,16 @@ def _hint(lane_numbers):
 
 
 prefetch, prefetch_ends = _hint(range(LANES)), _hint((0, LANES - 1))
+
+
+@intrinsic
+def touch(typing, array, index):
+    "Ask for the memory around array[index], of float32 numbers."
+    def emit(context, builder, sig, args):
+        at = builder.gep(_data(context, builder, sig, args), [args[1]], source_etype=f32)
+        _call(builder, "llvm.prefetch.p0", ir.VoidType(), at, *(ir.Constant(i32, x) for x in (0, 3, 1)))
+        return context.get_dummy_value()
+    return types.void(array, types.intp), emit
 
 # %% ../nbs/diffdrr/09a_lanes.ipynb #e46f83d6
 def _row(builder, data, start, k=0):

@@ -313,11 +313,22 @@ def _both_bends(volume, i, k, z, forth, n0, n1, n2, s0, s1, s2, active):
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #18229b93
 @inlined
+def _bend_terms(sums, h, v, s, ds, t, dt, slope, tilt):
+    "Add what bends at h add, which cross lines at v behind a plane: second differences s behind and t ahead, and how they change across."
+    (value, G0, M0, G1, M1), u, steep, sign = sums, 1.0 - v, absolute(slope), where(slope > 0.0, lanes(1.0), -1.0)
+    s, t, ds, dt = s * u * u, t * v * v, ds * u * u * u * np.float32(1 / 6), dt * v * v * v * np.float32(1 / 6)
+    turn = (ds * u - dt * v) * 0.5
+    push = fma(s, u, t * v) * np.float32(1 / 6) + tilt * turn
+    along, across = sign * fma(s - t, 0.5, tilt * (ds + dt)), steep * (ds + dt)
+    return fma(steep, push, value), G0 + along, M0 + fma(h, along, sign * push), G1 + across, M1 + fma(h, across, steep * turn)
+
+
+@inlined
 def _walk_bends(volume, plan, z, forth, axis, other, other_first, n0, n1, n2, s0, s1, s2):
     "Σ of what bends add: value, gradient and moment along the crossed axis, gradient and moment along the other one."
     slope, tilt, until, gap, meet = load(plan, axis + SLOPE), load(plan, other + SLOPE), load(plan, EXIT), load(plan, axis + GAP), load(plan, axis + MEET)
-    c0, c1, steep, sign = to_int(load(plan, axis + CORNER)), to_int(load(plan, other + CORNER)), absolute(slope), where(slope > 0.0, lanes(1.0), -1.0)
-    value, G0, M0, G1, M1, since = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), load(plan, ENTRY) - np.float32(SLACK)
+    c0, c1, sign, since = to_int(load(plan, axis + CORNER)), to_int(load(plan, other + CORNER)), where(slope > 0.0, lanes(1.0), -1.0), load(plan, ENTRY) - np.float32(SLACK)
+    sums = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
     for step in range(n0 + 3 + COMMON):
         count = np.float32(step)
         h = fma(gap, count, meet)
@@ -329,23 +340,22 @@ def _walk_bends(volume, plan, z, forth, axis, other, other_first, n0, n1, n2, s0
         cell, y = _row_beside(plan, h, k, other, other_first)
         i, j, at = to_int(line) + c0, to_int(cell) + c1, to_int(k) * forth + z
         s, ds, t, dt = _both_bends(volume, i, j, at, forth, n0, n1, n2, s0, s1, s2, active)
-        s, t, u = fma(y, ds, s), fma(y, dt, t), 1.0 - v
-        s, t, ds, dt = s * u * u, t * v * v, ds * u * u * u * np.float32(1 / 6), dt * v * v * v * np.float32(1 / 6)
-        turn = (ds * u - dt * v) * 0.5
-        push = fma(s, u, t * v) * np.float32(1 / 6) + tilt * turn
-        along, across = sign * fma(s - t, 0.5, tilt * (ds + dt)), steep * (ds + dt)
-        value, G0, G1 = fma(steep, push, value), G0 + along, G1 + across
-        M0, M1 = M0 + fma(h, along, sign * push), M1 + fma(h, across, steep * turn)
-    return value, G0, M0, G1, M1
+        sums = _bend_terms(sums, h, v, fma(y, ds, s), ds, fma(y, dt, t), dt, slope, tilt)
+    return sums
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #41842565
 @inlined
-def _beyond(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
-    "What rays that end inside owe behind their last plane, half a hat: value, gradients, moments. And the interpolant there, times 1 and the way from the entry."
-    j, a, b = load(plan, STOP), load(plan, SLOPE), load(plan, ACROSS + SLOPE)
+def _last_plane(plan):
+    "Which rays end inside, behind a plane that they have met, and the number of that plane."
+    j = load(plan, STOP)
     active = (load(plan, FIRST) <= j) & (j < FAR) & (load(plan, RATE) > 0.0)
-    j = where(active, j, 0.0)
-    (i, k, x, y), at = _cell_on(plan, j), to_int(j) * forth + z
+    return active, where(active, j, 0.0)
+
+
+@inlined
+def _beyond(volume, plan, active, j, cell, z, forth, n0, n1, n2, s0, s1, s2):
+    "What rays that end inside owe behind their last plane, half a hat: value, gradients, moments. And the interpolant there, times 1 and the way from the entry."
+    a, b, (i, k, x, y), at = load(plan, SLOPE), load(plan, ACROSS + SLOPE), cell, to_int(j) * forth + z
     e, f, g, h = _four(volume, i * s0 + k * s1 + at * s2, i, k, n0, n1, s0, s1, below(at, int_lanes(n2)) & active)
     f, h = f - e, h - g
     e, g = fma(y, f, e), fma(y, h, g)
@@ -357,21 +367,29 @@ def _beyond(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
 
 
 @inlined
-def _planes_packet(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
-    "The sums of a packet of rays up to their last planes, along the axes across and the one along: values, gradients, gradients times fraction."
-    total, G0, G1, M0, M1 = _walk_planes(volume, plan, z, forth, n0, n1, n2, s0, s1, s2)
-    value, g0, m0, g1, m1 = _walk_bends(volume, plan, z, forth, 0, ACROSS, False, n0, n1, n2, s0, s1, s2)
-    total, G0, M0, G1, M1 = total + value, G0 + g0, M0 + m0, G1 + g1, M1 + m1
-    value, g1, m1, g0, m0 = _walk_bends(volume, plan, z, forth, ACROSS, 0, True, n1, n0, n2, s1, s0, s2)
-    total, G0, M0, G1, M1, end, way = total + value, G0 + g0, M0 + m0, G1 + g1, M1 + m1, lanes(0.0), lanes(0.0)
-    if any_lane(load(plan, STOP) < FAR):
-        value, g0, m0, g1, m1, end, way = _beyond(volume, plan, z, forth, n0, n1, n2, s0, s1, s2)
-        total, G0, M0, G1, M1 = total - value, G0 - g0, M0 - m0, G1 - g1, M1 - m1
+def _end_sums(plan, forth, total, G0, M0, G1, M1, beyond):
+    "From sums over planes and bends, along the axes across, to those of rays up to their last planes, along all three: values, gradients, gradients times fraction."
+    value, g0, m0, g1, m1, end, way = beyond
+    total, G0, M0, G1, M1 = total - value, G0 - g0, M0 - m0, G1 - g1, M1 - m1
     rate, entry, a, b, c = load(plan, RATE), load(plan, ENTRY), load(plan, SLOPE), load(plan, ACROSS + SLOPE), 0.0 - 1.0 * forth
     total = total * rate
     M0, M1 = fma(0.0 - entry, G0, M0) * rate * rate, fma(0.0 - entry, G1, M1) * rate * rate  # fractions count from the entry
     G0, G1 = G0 * rate, G1 * rate
     return total, axes(G0, G1, (fma(a, G0, b * G1) - end * rate) * c), axes(M0, M1, (fma(a, M0, b * M1) + (total - way * rate) * rate) * c)
+
+
+@inlined
+def _planes_packet(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
+    "The sums of a packet of rays up to their last planes."
+    total, G0, G1, M0, M1 = _walk_planes(volume, plan, z, forth, n0, n1, n2, s0, s1, s2)
+    value, g0, m0, g1, m1 = _walk_bends(volume, plan, z, forth, 0, ACROSS, False, n0, n1, n2, s0, s1, s2)
+    total, G0, M0, G1, M1 = total + value, G0 + g0, M0 + m0, G1 + g1, M1 + m1
+    value, g1, m1, g0, m0 = _walk_bends(volume, plan, z, forth, ACROSS, 0, True, n1, n0, n2, s1, s0, s2)
+    beyond = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
+    if any_lane(load(plan, STOP) < FAR):
+        active, j = _last_plane(plan)
+        beyond = _beyond(volume, plan, active, j, _cell_on(plan, j), z, forth, n0, n1, n2, s0, s1, s2)
+    return _end_sums(plan, forth, total + value, G0 + g0, M0 + m0, G1 + g1, M1 + m1, beyond)
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #51dd65d2
 @inlined

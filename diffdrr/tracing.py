@@ -29,7 +29,7 @@ except Exception as error:  # a broken installation can raise anything; the PyTo
     log.warning("numba cannot be imported, so rays are traced by the PyTorch reference: %s", error)
 
 # %% ../nbs/diffdrr/09b_tracing.ipynb #298784d3
-KERNELS = ("lanes", "tracing", "skipping", "packets", "planes", "columns", "pictures")  # modules whose code ends up in each other's machine code
+KERNELS = ("lanes", "tracing", "skipping", "packets", "planes", "along", "columns", "pictures")  # modules whose code ends up in each other's machine code
 
 
 def source_stamp() -> str:  # ten hexadecimal digits
