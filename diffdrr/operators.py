@@ -80,8 +80,9 @@ def raster_width(target: np.ndarray) -> int:  # rays in a row of the picture; N 
         jumps = np.flatnonzero(np.abs(steps - expected).sum(1) > 0.5 * np.abs(expected).sum())
         if len(jumps): width = first + jumps[0] + 1; break
         first += 1024
+    if len(target) % width: return len(target)
     rows = np.diff(target[::width], axis=0)  # a picture's rows begin one below the other
-    same = len(target) % width == 0 and (np.abs(rows - rows[:1]).sum(1) <= 0.5 * np.abs(rows[:1]).sum(1)).all()
+    same = (np.abs(rows - rows[:1]).sum(1) <= 0.5 * np.abs(rows[:1]).sum(1)).all()
     return int(width) if same else len(target)
 
 

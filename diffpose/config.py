@@ -152,7 +152,8 @@ def with_overrides(
             if not isinstance(table.setdefault(part, {}), dict):
                 raise InputError(f"{part} must be a table to have {key.strip()}", describe(table[part]))
             table = table[part]
-        table[last] = text.split(",") if "," in text else text
+        listed = text.startswith("[") and text.endswith("]")
+        table[last] = [x.strip(" '\"") for x in text.strip("[]").split(",") if x.strip()] if listed or "," in text else text
     return values
 
 # %% ../nbs/diffpose/26b_config.ipynb #20ae796e
