@@ -12,7 +12,7 @@ import numpy as np
 
 from .packets import LANES, WHOLE, _clip_rays, _finish, _workspace, trace_trilinear, walk_cells
 from .planes import ACROSS, CORNER, ENTRY, EXIT, FAR, FIRST, GAP, LAST, LINE, MEET, PLAN, POINT, SLACK, SLOPE, SLOPE_LOW, STOP
-from .planes import _add_rest, _bend_terms, _beyond, _end_sums, _last_plane, _lay, _on_plane, _rest
+from .planes import _add_rest, _axes_last, _bend_terms, _beyond, _end_sums, _last_plane, _lay, _on_plane, _rest
 from .tracing import TRILINEAR, compiled, inlined, portable
 
 # %% ../nbs/diffdrr/09cs_along.ipynb #5cd1aecb
@@ -204,14 +204,6 @@ def _beyond_cells(volume, plan, cells, z, forth, n0, n1, n2, s0, s1, s2):
     return _beyond(volume, plan, active, j, cell, z, forth, n0, n1, n2, s0, s1, s2)
 
 
-@inlined
-def _axes_last(axis, n0, n1, n2):
-    "The volume's axes, the given one last: numbers, sizes, strides."
-    if axis == 0: return (1, 2, 0), (n1, n2, n0), (n2, 1, n1 * n2)
-    if axis == 1: return (0, 2, 1), (n0, n2, n1), (n1 * n2, 1, n2)
-    return (0, 1, 2), (n0, n1, n2), (n1 * n2, n2, 1)
-
-
 @portable
 def _plan_packet(source, target, order, first, width, axis, sizes, empty, rays, clipped, plan):
     "Clip and plan a packet. Returns how many rays are not finite, the plane it counts from, and its direction."
@@ -221,22 +213,8 @@ def _plan_packet(source, target, order, first, width, axis, sizes, empty, rays, 
 
 # %% ../nbs/diffdrr/09cs_along.ipynb #b6230b32
 @compiled
-def trace_along(
-    volume,  # (X·Y·Z,) float32
-    shape,  # (X, Y, Z)
-    empty,  # its `Emptiness`, or `NOWHERE`
-    blocks,  # of its `Rods`
-    axis,  # which they run along
-    strides,  # theirs
-    source,  # (M, 3) ray starts, cell coordinates; M divides R
-    target,  # (R, 3) ray ends, cell coordinates
-    order,  # (K,) int64, order of work within each K rays; K divides R
-    begin,  # first ray, in this order
-    stop,  # last ray + 1
-    value,  # (R,) float32, written
-    jacobian,  # (R, 1, 6) float32, written unless it is empty
-):  # how many rays are not finite
-    "Exact integrals of the interpolant, a ray at a time, and their derivatives to both ends of each ray."
+def trace_along(volume, shape, empty, blocks, axis, strides, source, target, order, begin, stop, value, jacobian):
+    "Exact integrals of the interpolant, a ray at a time, and their derivatives; `blocks`, `axis` and `strides` are the volume's `Rods`, other arguments and the result as for `trace_siddon`."
     n0, n1, n2 = shape
     turned, (m0, m1, m2), (s0, s1, s2) = _axes_last(axis, n0, n1, n2)
     record, out, rays, clipped = _workspace()

@@ -393,12 +393,17 @@ def _planes_packet(volume, plan, z, forth, n0, n1, n2, s0, s1, s2):
 
 # %% ../nbs/diffdrr/09cp_planes.ipynb #51dd65d2
 @inlined
+def _axes_last(axis, n0, n1, n2):
+    "The volume's axes, the given one last: numbers, sizes, strides."
+    if axis == 0: return (1, 2, 0), (n1, n2, n0), (n2, 1, n1 * n2)
+    if axis == 1: return (0, 2, 1), (n0, n2, n1), (n1 * n2, 1, n2)
+    return (0, 1, 2), (n0, n1, n2), (n1 * n2, n2, 1)
+
+
+@inlined
 def _turned(source, target, r, per, n0, n1, n2):
     "The volume's axes, the one that ray r runs along last: numbers, sizes, strides."
-    d0, d1, d2 = np.abs(target[r] - source[r // per])
-    if d0 >= d1 and d0 >= d2: return (1, 2, 0), (n1, n2, n0), (n2, 1, n1 * n2)
-    if d1 >= d2: return (0, 2, 1), (n0, n2, n1), (n1 * n2, 1, n2)
-    return (0, 1, 2), (n0, n1, n2), (n1 * n2, n2, 1)
+    return _axes_last(np.argmax(np.abs(target[r] - source[r // per])), n0, n1, n2)
 
 
 @inlined
